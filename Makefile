@@ -1,0 +1,110 @@
+# Owns how the project is set up, run, checked and measured. `make` alone lists the targets.
+# Needs: make and Python 3.11 or newer with venv (Debian: apt-get install python3-venv). Everything else is fetched.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+CODE := gateway device_bridge tests tools bench
+ARGS ?=
+CRASH_RUNS ?= 1000
+FUZZ_SECONDS ?= 120
+
+.PHONY: help setup setup-dev run unit test check lint fix bench crash fuzz docs lock aarch64 peers
+
+help:  ## List the targets
+	@awk 'BEGIN {FS = ":.*##"} /^[a-z0-9-]+:.*##/ {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------ setting up
+
+setup: $(STAMPS)/project  ## Create .venv with what the server needs
+setup-dev: $(STAMPS)/dev
+
+$(STAMPS)/venv:
+	@[ -n "$(PYTHON)" ] || { echo 'error: no Python 3.11 or newer found' >&2; \
+		echo 'hint:  install it, or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@[ -x $(BIN)/python ] && $(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV) || { \
+		echo 'error: $(PYTHON) cannot make a virtual environment' >&2; \
+		echo 'hint:  Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/runtime: requirements.lock $(STAMPS)/venv
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	@touch $@
+
+# An editable install is what we want; setuptools' warning that it is one says nothing new.
+$(STAMPS)/project: pyproject.toml $(STAMPS)/runtime
+	PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/dev: requirements-dev.lock $(STAMPS)/project
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+lock: setup-dev  ## Resolve the lock files anew (UPGRADE=--upgrade takes newer versions)
+	$(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate --quiet $(UPGRADE) -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet $(UPGRADE) \
+		-c requirements.lock -o requirements-dev.lock
+
+aarch64: setup-dev  ## Prove that a Raspberry Pi (64 bit) needs no compiler
+	@for v in 3.11 3.12 3.13; do d=$$(mktemp -d); \
+		$(PIP) download --quiet --require-hashes --only-binary :all: --implementation cp --python-version $$v \
+			--platform manylinux2014_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux_2_28_aarch64 \
+			-r requirements.lock -d $$d; \
+		echo "Python $$v on aarch64: $$(ls $$d | wc -l) wheels, nothing to compile"; rm -rf $$d; done
+
+# ------------------------------------------------------------------ running
+
+run: setup  ## Start the server on 127.0.0.1:8080 with two emulated lines (ARGS="--port 9000")
+	@exec $(BIN)/gateway serve $(ARGS)
+
+# ------------------------------------------------------------------ proving
+
+unit: setup-dev  ## Unit tests (under two minutes)
+	$(PYTEST) tests/unit
+
+check: setup-dev lint  ## Lint, unit, contract and documents tests
+	$(PYTEST) tests/unit tests/contract tests/docs
+
+test: setup-dev peers lint  ## Everything: lint, all tests, other people's programs, kill -9
+	$(PYTEST) tests
+
+lint: setup-dev  ## ruff, mypy --strict, import-linter
+	$(BIN)/ruff check $(wildcard $(CODE))
+	$(BIN)/ruff format --check --quiet $(wildcard $(CODE))
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+fix: setup-dev  ## Let ruff format and repair what it can
+	$(BIN)/ruff check --fix $(wildcard $(CODE))
+	$(BIN)/ruff format $(wildcard $(CODE))
+
+bench: setup-dev peers  ## Measure, and print a table with medians and spread
+	$(BIN)/python -m bench $(ARGS)
+
+crash: setup-dev  ## kill -9 at random points, CRASH_RUNS=1000 times
+	CRASH_RUNS=$(CRASH_RUNS) $(PYTEST) tests/crash
+
+fuzz: setup-dev  ## Feed the codec rubbish for FUZZ_SECONDS=120
+	$(BIN)/python tests/fuzz/fuzz_codec.py --seconds $(FUZZ_SECONDS)
+
+docs: setup-dev  ## Make the generated documents anew
+	$(BIN)/python -m tools.make_docs
+
+# gammu-smsd and smstools3 drive the emulator in tests and in the bench. Without them, and without the right to
+# install them, those tests skip with a line that says so.
+peers:
+	@command -v gammu-smsd >/dev/null && { command -v smsd >/dev/null || [ -x /usr/sbin/smsd ]; } || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends gammu-smsd smstools >/dev/null; \
+	else echo 'note: gammu-smsd and smstools are not installed; tests that drive them will skip'; fi

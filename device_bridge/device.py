@@ -1,0 +1,285 @@
+"""Owns THE seam: what a device and a line are, what goes out to them and which events come back.
+
+Refuses to know AT commands, companions, queues, SQL or HTTP; drivers implement it, the gateway calls it.
+Source: events carry TPDUs of 3GPP TS 23.040 undecoded, so that one codec judges modem and phone alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from device_bridge.sms.outcome import Outcome
+
+# ------------------------------------------------------------------ what goes out
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingPart:
+    """One SUBMIT TPDU of one attempt.
+
+    ``tpdu`` is for modems (SCA not included); ``text`` or ``octets`` + ``port`` is for phones, whose platform
+    builds the TPDU itself.
+    """
+
+    number: int
+    tpdu: bytes
+    text: str | None = None
+    octets: bytes | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One attempt of one message on one line: the parts that are still to go out, in ascending order.
+
+    ``parts_total`` counts the whole concatenated set; ``parts`` may be fewer when earlier ones are proven sent.
+    ``more_follow`` says that other messages wait for this line, so the radio link may be kept (AT+CMMS).
+    """
+
+    attempt_id: str
+    to: str
+    parts: tuple[OutgoingPart, ...]
+    parts_total: int
+    more_follow: bool = False
+    delivery_report: bool = True
+    flash: bool = False
+
+
+# ------------------------------------------------------------------ what comes back about a part
+
+
+@dataclass(frozen=True, slots=True)
+class PartSent:
+    """The SMSC took the part (RP-ACK). ``mr`` is its TP-MR where the device tells it."""
+
+    attempt_id: str
+    part: int
+    mr: int | None
+    at_ms: int
+    evidence: str = ""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartNotSent:
+    """Certainly not on air; another try may help. ``cause.outcome_class`` says when and where."""
+
+    attempt_id: str
+    part: int
+    cause: Outcome
+    at_ms: int
+    evidence: str = ""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartRejected:
+    """Refused for good: the same text to the same number on this line will be refused again."""
+
+    attempt_id: str
+    part: int
+    cause: Outcome
+    at_ms: int
+    evidence: str = ""
+    event_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PartLost:
+    """Silence, power or cable after the first octet: nobody knows whether it went on air."""
+
+    attempt_id: str
+    part: int
+    cause: Outcome
+    at_ms: int
+    evidence: str = ""
+    event_id: str | None = None
+
+
+PartOutcome = PartSent | PartNotSent | PartRejected | PartLost
+
+
+# ------------------------------------------------------------------ what comes by itself
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReceived:
+    """A STATUS-REPORT TPDU arrived at ``line_key``; ``attempt_id`` and ``part`` only from a phone.
+
+    ``event_id`` is to be acknowledged after the commit (W3).
+    """
+
+    event_id: str
+    line_key: str
+    tpdu: bytes
+    at_ms: int
+    attempt_id: str | None = None
+    part: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InboundReceived:
+    """A DELIVER TPDU, or octets that are none, arrived at ``line_key``. Kept raw whatever it is (W3)."""
+
+    event_id: str
+    line_key: str
+    tpdu: bytes
+    at_ms: int
+    smsc: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineChanged:
+    """A line appeared, changed its health or went away (``health.state``)."""
+
+    line_key: str
+    health: LineHealth
+    at_ms: int
+
+
+DeviceEvent = (
+    PartSent | PartNotSent | PartRejected | PartLost | ReportReceived | InboundReceived | LineChanged
+)
+
+
+# ------------------------------------------------------------------ what they are
+
+
+class LineState(StrEnum):
+    """``up`` sends; ``down`` waits for something that may come by itself; ``needs_attention`` waits for a person."""
+
+    UP = "up"
+    DOWN = "down"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+@dataclass(frozen=True, slots=True)
+class LineIdentity:
+    """One SIM. ``key`` is the ICCID, or ``imsi:…`` where the SIM hides it; it moves with the SIM."""
+
+    key: str
+    iccid: str | None
+    imsi: str | None
+    number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineHealth:
+    """What is known of a line now. ``reason`` says why it is not up, in the catalogue's words."""
+
+    state: LineState
+    reason: Outcome | None = None
+    operator: str | None = None
+    signal_dbm: int | None = None
+    roaming: bool | None = None
+    smsc: str | None = None
+    store_used: int | None = None
+    store_total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a line can do. ``journal``: the device remembers outcomes across a break, so doubt can be asked away."""
+
+    delivery_reports: bool = True
+    flash: bool = True
+    binary: bool = True
+    ussd: bool = False
+    journal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """``id`` is the IMEI of a modem or the install id of a companion; ``address`` is only where it is today."""
+
+    id: str
+    kind: str
+    address: str
+    maker: str | None = None
+    model: str | None = None
+    firmware: str | None = None
+    emulated: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+
+Cleared = Callable[[OutgoingPart], Awaitable[bool]]
+"""Asked before a part may go on air: True once SUBMITTING is committed, False = take it back (W2)."""
+
+
+class Line(Protocol):
+    """One SIM that can send. A line carries one attempt at a time; callers do not overlap ``submit``."""
+
+    @property
+    def identity(self) -> LineIdentity: ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def submit(self, outgoing: Outgoing, cleared: Cleared) -> AsyncIterator[PartOutcome]:
+        """Put the parts on air in order and yield the radio's verdict on each as it comes.
+
+        Stops after the first verdict that is not :class:`PartSent`, and without a verdict when ``cleared`` says
+        no. A ``PartSent`` is yielded as soon as the radio says so; what the device still has to say (a final OK)
+        is awaited when the iterator is asked for more.
+
+        Raises:
+            NotSubmitted: the device is gone or not ready and the part asked for is certainly not on air.
+            InDoubt: the device went away with the part asked for handed over.
+
+        On air: yes
+        """
+        ...
+
+    async def ussd(self, code: str) -> str:
+        """Ask the network a USSD code and return its answer as text.
+
+        On air: maybe (USSD, never a text)
+        """
+        ...
+
+    async def health(self) -> LineHealth:
+        """Say what is known now, without a question to the radio.
+
+        On air: never
+        """
+        ...
+
+
+class Device(Protocol):
+    """A phone or modem that is attached."""
+
+    @property
+    def info(self) -> DeviceInfo: ...
+
+    def lines(self) -> tuple[Line, ...]: ...
+
+    async def open(self) -> None:
+        """Open the link, identify the device and make its lines ready; safe to call again after ``close``.
+
+        Raises:
+            DeviceNotReady: ``cause`` says what a person must do.
+
+        On air: never
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of the link. A part on air is left to itself: its attempt stays SUBMITTING for ``recover``.
+
+        On air: never
+        """
+        ...
+
+    def events(self) -> AsyncIterator[DeviceEvent]:
+        """Yield what comes by itself until the device is closed or its link is lost (then the iterator ends)."""
+        ...
+
+    async def acknowledge(self, event_id: str) -> None:
+        """Let the device drop its own record of an event that is committed (W3).
+
+        On air: maybe (RP-ACK of a report or inbound text)
+        """
+        ...

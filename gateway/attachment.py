@@ -1,0 +1,240 @@
+"""Owns the life of attached devices: opened, watched, their lines' tasks started and ended, opened again with backoff.
+
+Knows no HTTP and no configuration file: it is told which devices there are and what people said of their SIMs.
+Source: design, *Layout* (supervisor); W3 is kept by the event loop it starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from device_bridge.device import Device, DeviceInfo, Line, LineChanged, LineHealth, LineIdentity, LineState
+from device_bridge.errors import DeviceBridgeError, DeviceNotReady
+from device_bridge.sms.outcome import Outcome, local
+from gateway.clock import Clock
+from gateway.dispatcher import LineTask, Outlook, PaceDefaults, run_events
+from gateway.store.protocol import Store, StoreUnavailable
+from gateway.store.rows import LineSettings
+
+log = structlog.get_logger(__name__)
+
+REOPEN_FIRST_S = 0.5
+REOPEN_MAX_S = 15.0
+"""A stick that was pulled is asked for at least this often: back within seconds of being plugged in."""
+
+DRAIN_S = 30.0
+"""A text that is on air at shutdown is waited for this long; then it stays SUBMITTING for ``recover``."""
+
+SettingsOf = Callable[[LineIdentity], LineSettings]
+
+
+@dataclass(slots=True)
+class Attached:
+    """One device and the tasks of its lines."""
+
+    device: Device
+    tasks: dict[str, LineTask] = field(default_factory=dict)
+    running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    line_ids: dict[str, str] = field(default_factory=dict)
+    told: dict[str, tuple[LineState, Outcome | None]] = field(default_factory=dict)
+    """State and reason as last logged, by line key: signal changes are not worth a line."""
+
+
+class Attachments:
+    """All devices of this process."""
+
+    def __init__(self, store: Store, clock: Clock, pace: PaceDefaults, node: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._pace = pace
+        self._node = node
+        self._outlook = Outlook()
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._attached: dict[str, Attached] = {}
+        self._looked: dict[str, asyncio.Event] = {}
+        self._stopping = False
+        self.sending_allowed = asyncio.Event()
+        self.sending_allowed.set()
+
+    # ------------------------------------------------------------------ what is asked of it
+
+    def watch(self, name: str, device: Device, settings_of: SettingsOf) -> None:
+        """Keep a device open from now on; ``name`` is where it is (a port)."""
+        self._looked[name] = asyncio.Event()
+        self._watches[name] = asyncio.create_task(
+            self._watch(name, device, settings_of), name=f"device {name}"
+        )
+
+    async def first_look(self, timeout_s: float) -> None:
+        """Wait until every device was opened once, or could not be, for at most ``timeout_s``."""
+        waiting = [asyncio.ensure_future(looked.wait()) for looked in self._looked.values()]
+        if waiting:
+            _done, late = await asyncio.wait(waiting, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+
+    async def forget(self, name: str) -> None:
+        """Let go of a device that is no longer there."""
+        task = self._watches.pop(name, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def watched(self) -> frozenset[str]:
+        return frozenset(self._watches)
+
+    def line(self, line_id: str) -> Line:
+        """Find an attached line by the store's id. Raises LookupError."""
+        for attached in self._attached.values():
+            for task in attached.tasks.values():
+                if task.row.id == line_id:
+                    return task.line
+        raise LookupError(line_id)
+
+    async def stop(self, second_signal: asyncio.Event) -> None:
+        """Claim nothing new, wait for what is on air, close everything."""
+        self._stopping = True
+        tasks = [task for attached in self._attached.values() for task in attached.tasks.values()]
+        for task in tasks:
+            task.stop()
+        running = [task for attached in self._attached.values() for task in attached.running.values()]
+        if any(task.on_air for task in tasks):
+            impatient = asyncio.create_task(second_signal.wait())
+            drained = asyncio.create_task(asyncio.wait(running))
+            both: set[asyncio.Task[Any]] = {impatient, drained}
+            await asyncio.wait(both, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+            impatient.cancel()
+            drained.cancel()
+        for watch in self._watches.values():
+            watch.cancel()
+        await asyncio.gather(*self._watches.values(), return_exceptions=True)
+
+    # ------------------------------------------------------------------ one device
+
+    async def _watch(self, name: str, device: Device, settings_of: SettingsOf) -> None:
+        wait_s = REOPEN_FIRST_S
+        said: str | None = None
+        while True:
+            try:
+                await device.open()
+                said, wait_s = None, REOPEN_FIRST_S
+                await self._serve(name, device, settings_of)
+            except DeviceNotReady as error:
+                if error.cause.code != said:
+                    log.warning(
+                        "device.not_ready", address=name, code=error.cause.code, hint=error.cause.hint
+                    )
+                    await self._seen(device.info, error.cause, attached=False)
+                said = error.cause.code
+            except StoreUnavailable as error:
+                log.warning("device.waits_for_store", address=name, reason=str(error))
+            except Exception:
+                log.exception("device.loop_failed", address=name)
+            self._looked[name].set()
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, REOPEN_MAX_S)
+
+    async def _seen(self, seen: DeviceInfo, reason: Outcome | None, *, attached: bool) -> None:
+        try:
+            await self._store.device_seen(seen, attached, reason)
+        except StoreUnavailable as error:
+            log.warning("device.not_recorded", device_id=seen.id, reason=str(error))
+
+    async def _serve(self, name: str, device: Device, settings_of: SettingsOf) -> None:
+        """Record and send through an open device until its link is lost."""
+        log.info("device.attached", address=name, device_id=device.info.id, model=device.info.model)
+        attached = self._attached[name] = Attached(device)
+        try:
+            await self._seen(device.info, None, attached=True)
+            for line in device.lines():
+                await self._line_seen(attached, line, await line.health(), settings_of)
+            self._looked[name].set()
+
+            async def changed(event: LineChanged) -> None:
+                await self._line_changed(attached, event, settings_of)
+
+            await run_events(device, attached.line_ids, self._store, changed)
+            log.warning("device.lost", address=name, device_id=device.info.id)
+        except DeviceBridgeError as error:
+            log.warning("device.failed", address=name, device_id=device.info.id, reason=str(error))
+        finally:
+            await self._detach(name, attached)
+
+    async def _detach(self, name: str, attached: Attached) -> None:
+        """End the line tasks after the driver's verdict on what was on air, then say that the lines are down."""
+        device = attached.device
+        for task in attached.tasks.values():
+            task.up = False
+            task.stop()
+        if not self._stopping:
+            await asyncio.gather(*attached.running.values(), return_exceptions=True)
+        for running in attached.running.values():
+            running.cancel()
+        await device.close()
+        self._attached.pop(name, None)
+        if self._stopping:
+            return  # the next start says what is there; nobody needs an alarm for a shutdown
+        gone = LineHealth(LineState.DOWN, local("device_lost"))
+        try:
+            for task in attached.tasks.values():
+                await self._store.line_seen(task.line.identity, device.info.id, gone)
+        except StoreUnavailable as error:
+            log.warning("line.not_recorded", address=name, reason=str(error))
+        await self._seen(device.info, local("device_lost"), attached=False)
+
+    # ------------------------------------------------------------------ its lines
+
+    async def _line_changed(self, attached: Attached, event: LineChanged, settings_of: SettingsOf) -> None:
+        line = next((x for x in attached.device.lines() if x.identity.key == event.line_key), None)
+        if line is not None:
+            await self._line_seen(attached, line, event.health, settings_of)
+            return
+        gone = attached.tasks.pop(event.line_key, None)
+        if gone is not None:
+            gone.up = False
+            gone.stop()
+            await self._store.line_seen(gone.line.identity, attached.device.info.id, event.health)
+
+    async def _line_seen(
+        self, attached: Attached, line: Line, health: LineHealth, settings_of: SettingsOf
+    ) -> None:
+        key = line.identity.key
+        settings = settings_of(line.identity)
+        row = await self._store.line_seen(line.identity, attached.device.info.id, health, settings)
+        attached.line_ids[key] = row.id
+        task = attached.tasks.get(key)
+        if task is None or task.line is not line:
+            if task is not None:
+                task.stop()
+            task = LineTask(line, row, self._store, self._clock, self._pace)
+            task.node = self._node
+            task.outlook = self._outlook
+            attached.tasks[key] = task
+            attached.running[key] = asyncio.create_task(self._run(task), name=f"line {row.id}")
+        if attached.told.get(key) != (health.state, health.reason):
+            attached.told[key] = (health.state, health.reason)
+            reason = health.reason.code if health.reason else None
+            log.info("line.changed", line_id=row.id, state=health.state.value, reason=reason)
+        task.row = row
+        task.up = health.state is LineState.UP
+        task.wake.set()
+
+    async def _run(self, task: LineTask) -> None:
+        """Run a line's loop for as long as the line is there; a defect in it is logged and the loop restarted."""
+        while True:
+            await self.sending_allowed.wait()
+            try:
+                await task.run()
+            except Exception:
+                log.exception("line.loop_failed", line_id=task.row.id)
+                await asyncio.sleep(REOPEN_FIRST_S)
+                with suppress(StoreUnavailable):
+                    await self._store.recover(self._node, task.row.id)
+            else:
+                return

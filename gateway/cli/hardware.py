@@ -1,0 +1,168 @@
+"""Owns ``gateway devices``, ``lines``, ``lines ussd`` and ``lines self-test``.
+
+Knows the HTTP interface only; opens no port.
+Source: GET /api/v1/devices and /api/v1/lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.cli.client import Client, Json, connect, path_of
+from gateway.cli.failure import CliError
+from gateway.cli.output import note, screen
+
+SIGNAL_STEPS_DBM = (-103, -93, -83, -73)
+"""From here one bar more: the usual steps of phones between -113 dBm (none) and -51 dBm (full)."""
+
+_BARS = "▂▄▆█"
+
+
+def devices(arguments: argparse.Namespace) -> int:
+    """List what is attached and what was."""
+    out = screen(arguments)
+    found = connect(arguments).items("/api/v1/devices")
+    if out.as_json:
+        out.document(found)
+        return 0
+    rows = [
+        [
+            d["id"],
+            _model(d),
+            d.get("kind"),
+            d.get("address"),
+            "attached" if d.get("attached") else "away",
+            _why(d),
+        ]
+        for d in found
+    ]
+    out.table(("DEVICE", "MODEL", "KIND", "AT", "STATE", "REASON"), rows, folds="AT")
+    if not found:
+        note("Nothing is attached. Plug in a modem, or see why one is missing: gateway doctor")
+    return 0
+
+
+def lines(arguments: argparse.Namespace) -> int:
+    """List SIMs with their health, today's parts and what waits."""
+    out = screen(arguments)
+    client = connect(arguments)
+    found = client.items("/api/v1/lines")
+    if out.as_json:
+        out.document(found)
+        return 0
+    names = (
+        {d["id"]: f"{_model(d)} · {d.get('kind')}" for d in client.items("/api/v1/devices")} if found else {}
+    )
+    rows = [
+        [
+            name_of(x),
+            x.get("number"),
+            names.get(x.get("device"), ""),
+            _state(x),
+            _signal(x),
+            _today(x),
+            _waiting(x),
+        ]
+        for x in found
+    ]
+    out.table(
+        ("LINE", "NUMBER", "DEVICE", "STATE", "SIGNAL", "TODAY", "WAITING"),
+        rows,
+        ["" if x["state"] == "up" else "yellow" for x in found],
+        folds="DEVICE",
+    )
+    needy = [name_of(x) for x in found if x["state"] == "needs_attention"]
+    if needy:
+        verb = "line needs" if len(needy) == 1 else "lines need"
+        note(f"{len(needy)} {verb} you: gateway doctor {needy[0] if len(needy) == 1 else ''}".rstrip())
+    if not found:
+        note("No line is known. Plug in a modem with a SIM, or see why one is missing: gateway doctor")
+    return 0
+
+
+def ussd(arguments: argparse.Namespace) -> int:
+    """Ask the network a USSD code and print its answer."""
+    client = connect(arguments)
+    line = pick(client, arguments.line)
+    answer = client.post(path_of("lines", line["id"], "ussd"), {"code": arguments.code})
+    out = screen(arguments)
+    if out.as_json:
+        out.document(answer)
+    else:
+        for part in str(answer.get("text", "")).splitlines():
+            out.line(part)
+    return 0
+
+
+def self_test(arguments: argparse.Namespace) -> int:
+    """Look at everything that sending needs on a line; sends nothing."""
+    client = connect(arguments)
+    line = pick(client, arguments.line)
+    answer = client.post(path_of("lines", line["id"], "self-test"), {})
+    out = screen(arguments)
+    if out.as_json:
+        out.document(answer)
+    else:
+        steps = answer["steps"]
+        out.table(
+            ("RESULT", "STEP", "SEEN"),
+            [["ok" if s["ok"] else "failed", s["name"], s["detail"]] for s in steps],
+        )
+    return 0 if answer["ok"] else 1
+
+
+def pick(client: Client, wanted: str) -> Json:
+    """Find a line by id, ICCID, number or label. Raises CliError naming the lines there are."""
+    found = client.items("/api/v1/lines")
+    for name in ("id", "iccid", "number", "label"):
+        hits = [x for x in found if x.get(name) and str(x[name]).casefold() == wanted.casefold()]
+        if len(hits) == 1:
+            return hits[0]
+        if hits:
+            raise CliError(
+                f'{len(hits)} lines are called "{wanted}"', "name it by id, see: gateway lines --json"
+            )
+    known = ", ".join(name_of(x) for x in found) or "none"
+    raise CliError(f'no line "{wanted}"', f"known lines: {known}")
+
+
+def name_of(line: Json) -> str:
+    """Call a line as people do: label, else number, else ICCID."""
+    return str(line.get("label") or line.get("number") or line.get("iccid") or line["id"])
+
+
+# ------------------------------------------------------------------ cells
+
+
+def _model(device: Json) -> str:
+    words = [str(device[k]) for k in ("maker", "model") if device.get(k)]
+    return " ".join(words) or str(device.get("kind") or "device")
+
+
+def _why(row: Json) -> str:
+    reason = row.get("reason")
+    if isinstance(reason, dict):
+        return str(reason.get("title") or reason.get("code") or "")
+    return str(reason or "")
+
+
+def _state(line: Json) -> str:
+    return " · ".join(part for part in (str(line["state"]).replace("_", " "), _why(line)) if part)
+
+
+def _signal(line: Json) -> str:
+    dbm = line.get("signal_dbm")
+    if dbm is None:
+        return ""
+    bars = sum(dbm >= step for step in SIGNAL_STEPS_DBM)
+    return f"{_BARS[:bars]}{'·' * (len(_BARS) - bars)} {dbm}"
+
+
+def _today(line: Json) -> str:
+    limit = next((q["limit"] for q in line.get("quotas") or () if q.get("name") == "per_day"), None)
+    return f"{line.get('sent_today', 0)}/{limit}" if limit else str(line.get("sent_today", 0))
+
+
+def _waiting(line: Json) -> str:
+    waiting = str(line.get("queued", 0))
+    return f"{waiting} · paused" if line["state"] == "paused" else waiting

@@ -1,0 +1,162 @@
+"""Owns ``gateway serve``: from arguments to a running gateway, and what a person reads when it listens.
+
+Knows the supervisor's options and nothing of what it starts. The announcement goes to standard output, the log to
+standard error.
+Source: rules KEY-9 (a short admin key, an open address); the notes on the first minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.cli.failure import CliError
+from gateway.cli.settled import config_of, data_dir_of, startup_errors
+from gateway.datadir import DataDir, resolve_data_dir
+
+if TYPE_CHECKING:
+    from gateway.config import Config
+    from gateway.supervisor import Announcement
+
+ADMIN_KEY_SHORTEST = 24
+"""Shorter ones are only for loopback (rules KEY-9)."""
+
+ADMIN_KEY_GOOD = 32
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Run the gateway until SIGINT or SIGTERM."""
+    overrides = {f"server.{k}": v for k in ("host", "port") if (v := getattr(arguments, k)) is not None}
+    config = config_of(arguments, overrides)
+    folder = data_dir_of(arguments)
+    admin_key = os.environ.get("GATEWAY_ADMIN_KEY") or None
+    _check_admin_key(config, admin_key)
+    with startup_errors():
+        folder.prepare()
+    _start_log(config, folder)
+    _warn(config, admin_key)
+    from gateway.supervisor import ServeOptions
+    from gateway.supervisor import serve as supervise
+
+    options = ServeOptions(
+        config=config,
+        data_dir=folder.root,
+        simulate=arguments.simulate,
+        admin_key=admin_key,
+        announce=lambda said: _announce(said, folder),
+    )
+    with startup_errors():
+        return asyncio.run(supervise(options))
+
+
+def _start_log(config: Config, folder: DataDir) -> None:
+    from gateway.log import LogSettings, configure, load_pepper
+
+    configure(
+        LogSettings(config.log.level, config.log.format, config.log.numbers, pepper=load_pepper(folder.keys))
+    )
+
+
+# ------------------------------------------------------------------ what is dangerous
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether only this machine can reach an address to listen on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_admin_key(config: Config, admin_key: str | None) -> None:
+    if admin_key is not None and len(admin_key) < ADMIN_KEY_SHORTEST and not is_loopback(config.server.host):
+        raise CliError(
+            f"GATEWAY_ADMIN_KEY has {len(admin_key)} characters and {config.server.host} lets others try to guess it",
+            f"use {ADMIN_KEY_GOOD} random ones: openssl rand -hex 16; or listen on 127.0.0.1",
+        )
+
+
+def _warn(config: Config, admin_key: str | None) -> None:
+    import structlog
+
+    log = structlog.get_logger("gateway.cli")
+    if admin_key is not None and len(admin_key) < ADMIN_KEY_GOOD:
+        log.warning("serve.admin_key_short", hint="use 32 random characters: openssl rand -hex 16")
+    server = config.server
+    if not is_loopback(server.host) and server.tls_cert is None and not server.trusted_proxies:
+        log.warning(
+            "serve.open_without_tls",
+            host=server.host,
+            hint="API keys and texts cross the network readable: set server.tls_cert and tls_key, "
+            "or put a proxy before it and name it in server.trusted_proxies",
+        )
+    if server.tls_key is not None and server.tls_key.exists() and server.tls_key.stat().st_mode & 0o007:
+        raise CliError(f"{server.tls_key} can be read by everybody", f"run: chmod 600 {server.tls_key}")
+
+
+# ------------------------------------------------------------------ what a person reads
+
+
+def _announce(said: Announcement, folder: DataDir) -> None:
+    print("\n".join(announcement(said, folder)), flush=True)
+
+
+def announcement(said: Announcement, folder: DataDir) -> list[str]:
+    """Write what a person is told: address, what is attached, keys once, and lines that work as they stand."""
+    own, there = _own_name(), _where(folder)
+    lines = [f"Gateway at {said.url}", _attached(said)]
+    if said.live_key is not None and said.sandbox_key is not None:
+        lines += [
+            "",
+            f"Live key     {said.live_key}",
+            f"Sandbox key  {said.sandbox_key}",
+            f"Both are shown this once. Make more: {own} keys create --name NAME{there}",
+        ]
+    if said.emulated_lines:
+        lines += ["", "Send a text into the sandbox:", *_curl(said, folder.cli_key)]
+        lines += ["and watch one arrive:", f'  {own} send +99900000001 "Hello" --wait{there}']
+    return [*lines, "", f"API: {said.url}/docs   Stop: Ctrl-C", ""]
+
+
+def _attached(said: Announcement) -> str:
+    emulated = _count(said.emulated_lines, "emulated line") if said.emulated_lines else "no emulated lines"
+    if not said.modems:
+        return f"{emulated}, nothing real attached (a modem that is plugged in is found by itself)"
+    return f"{emulated}, {_count(said.modems, 'modem')} configured"
+
+
+def _own_name() -> str:
+    """Say how this program was called, so that the lines work where they are pasted."""
+    called = Path(sys.argv[0])
+    found = shutil.which("gateway")
+    if found is not None and called.name == "gateway" and Path(found).resolve() == called.resolve():
+        return "gateway"
+    if called.name != "gateway":
+        return f"{Path(sys.executable).name} -m gateway"
+    return str(called.relative_to(Path.cwd()) if called.is_relative_to(Path.cwd()) else called)
+
+
+def _where(folder: DataDir) -> str:
+    if folder.root == resolve_data_dir(None, os.environ):
+        return ""
+    return f" --data-dir {shlex.quote(str(folder.root))}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _curl(said: Announcement, cli_key: Path) -> list[str]:
+    # After the first start nobody knows the keys any more; the command line's own key file serves as well.
+    key = said.sandbox_key or f"$(cat {shlex.quote(str(cli_key))})"
+    return [
+        f'  curl -sS {said.url}/api/v1/messages -H "Authorization: Bearer {key}" \\',
+        """    -H 'Content-Type: application/json' -d '{"to":"+99900000001","text":"Hello"}'""",
+    ]

@@ -1,0 +1,58 @@
+"""Owns what a caller asks for before admission has judged it: the draft of a message, and who asks.
+
+Knows no HTTP and no store; None in a draft means the default.
+Source: the HTTP interface.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gateway.message import EncodingChoice, OnDoubt, Purpose
+from gateway.store.rows import View
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: the credential, its tenant and what it may do. ``key_id`` is the id of the key's row."""
+
+    key_id: str
+    name: str
+    tenant: str
+    scopes: frozenset[str]
+    sandbox: bool = False
+
+    def may(self, scope: str) -> bool:
+        """Say whether the credential has a scope."""
+        return scope in self.scopes or "*" in self.scopes
+
+    @property
+    def view(self) -> View:
+        """Whose rows this caller may see."""
+        return View(self.tenant, self.sandbox)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDraft:
+    """A message as it was asked for; None = the default. Exactly one of ``text`` and ``octets`` + ``port``.
+
+    ``line`` is an id, ICCID, number or label; ``send_at_ms`` is UTC ms; ``valid_for_s`` counts from then.
+    """
+
+    to: str
+    text: str | None = None
+    octets: bytes | None = None
+    port: int | None = None
+    encoding: EncodingChoice = "auto"
+    max_parts: int | None = None
+    line: str | None = None
+    pool: str | None = None
+    send_at_ms: int | None = None
+    valid_for_s: int | None = None
+    priority: int = 0
+    purpose: Purpose = "transactional"
+    reference: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    delivery_report: bool = True
+    flash: bool = False
+    on_doubt: OnDoubt | None = None

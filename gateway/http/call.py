@@ -1,0 +1,180 @@
+"""Owns one request as a handler sees it: who asks, its body and query as checked models, and how it is answered.
+
+Knows no resource. Bodies are octets until a model reads them; answers are JSON octets.
+Source: rules API-1 to API-3, API-10; RFC 8288 (Link).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from aiohttp import web
+from pydantic import BaseModel
+from pydantic_core import to_json
+
+from gateway.draft import Caller
+from gateway.errors import GatewayError
+from gateway.http.access import Credentials
+from gateway.http.models import ListQuery, Query
+from gateway.http.parsing import check_json_type, make_cursor, parse_body, parse_query, read_cursor
+from gateway.http.services import Services
+from gateway.store.rows import Page, View
+
+if TYPE_CHECKING:
+    from gateway.representation import Json
+
+M = TypeVar("M", bound=BaseModel)
+Q = TypeVar("Q", bound=Query)
+L = TypeVar("L", bound=ListQuery)
+T = TypeVar("T")
+
+_JSON = "application/json"
+_READ_ERRORS = (web.PayloadAccessError, web.RequestPayloadError)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request. ``caller`` is nobody with no scope on open routes; ``address`` is that of the client."""
+
+    services: Services
+    request: web.Request
+    request_id: str
+    caller: Caller
+    address: str
+    credentials: Credentials
+
+    @property
+    def view(self) -> View:
+        """Whose rows this request may see."""
+        return self.caller.view
+
+    def id(self, name: str = "id") -> str:
+        """Give an id out of the path."""
+        return self.request.match_info[name]
+
+    async def body(self, model: type[M]) -> M:
+        """Read the JSON body as a model; an empty one is ``{}`` where the model needs nothing.
+
+        Raises:
+            GatewayError: 400, 413, 415 or 422.
+        """
+        optional = not _needs(model)
+        octets = await self.octets(optional=optional)
+        return parse_body(model, b"{}" if optional and not octets else octets)
+
+    async def octets(self, *, optional: bool = False) -> bytes:
+        """Read the body of a JSON route, within the limits of size and time."""
+        request = self.request
+        if not (optional and not request.body_exists):
+            check_json_type(request.headers.get("Content-Type"))
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise GatewayError(
+                "unsupported_media_type",
+                "Content-Encoding is not accepted. Send the body uncompressed.",
+                headers={"Accept": _JSON},
+            )
+        limit = self.services.settings.max_body_bytes
+        if (request.content_length or 0) > limit:
+            raise _too_large(limit)
+        try:
+            if request.content.is_eof():
+                return await request.read()
+            async with asyncio.timeout(self.services.settings.body_timeout_s):
+                return await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise _too_large(limit) from None
+        except TimeoutError:
+            raise GatewayError(
+                "malformed_http",
+                "The body did not arrive in time. Send the whole body at once.",
+                headers={"Connection": "close"},
+            ) from None
+        except _READ_ERRORS:
+            raise GatewayError(
+                "malformed_http",
+                "The body is not framed as HTTP says. Use an HTTP library.",
+                headers={"Connection": "close"},
+            ) from None
+
+    def query(self, model: type[Q]) -> Q:
+        """Read the query of the address as a model.
+
+        Raises:
+            GatewayError: ``invalid_request`` naming the parameter.
+        """
+        pairs = self.request.rel_url.query
+        return parse_query(model, pairs, list(pairs.items()))
+
+    def after(self, list_name: str, query: ListQuery) -> str | None:
+        """Say after which id a page begins.
+
+        Raises:
+            GatewayError: ``invalid_cursor``.
+        """
+        return read_cursor(list_name, self.caller.tenant, query.cursor)
+
+    def page(self, list_name: str, page: Page[T], show: Callable[[T], Json]) -> web.Response:
+        """Answer one page of a list with ``next`` and a Link."""
+        cursor = None if page.next is None else make_cursor(list_name, self.caller.tenant, page.next)
+        response = self.json({"items": [show(item) for item in page.items], "next": cursor})
+        if cursor is not None:
+            kept = [(k, v) for k, v in self.request.rel_url.query.items() if k != "cursor"]
+            pairs = "&".join(
+                f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in [*kept, ("cursor", cursor)]
+            )
+            response.headers["Link"] = f'<{self.request.rel_url.raw_path}?{pairs}>; rel="next"'
+        return response
+
+    def all(self, rows: Sequence[T], show: Callable[[T], Json]) -> web.Response:
+        """Answer a list that is always whole."""
+        return self.json({"items": [show(row) for row in rows], "next": None})
+
+    def json(self, document: Json, status: int = 200, location: str | None = None) -> web.Response:
+        """Answer JSON."""
+        headers = {"Content-Type": _JSON}
+        if location is not None:
+            headers["Location"] = location
+        return web.Response(body=to_json(document), status=status, headers=headers)
+
+
+def problem(error: GatewayError, request_id: str) -> web.Response:
+    """Answer a problem document."""
+    response = web.Response(
+        body=to_json(error.document(request_id)),
+        status=error.status,
+        headers={"Content-Type": "application/problem+json", **error.headers},
+    )
+    if error.headers.get("Connection") == "close":
+        response.force_close()
+    return response
+
+
+def html(text: str) -> web.Response:
+    """Answer a page of our own without script or style."""
+    return web.Response(body=text.encode(), headers={"Content-Type": "text/html; charset=utf-8", **_PAGE})
+
+
+_PAGE = {
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@lru_cache(maxsize=64)
+def _needs(model: type[BaseModel]) -> bool:
+    return any(field.is_required() for field in model.model_fields.values())
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError(
+        "body_too_large",
+        f"The body is larger than {limit} bytes (server.max_body_bytes). Send less at once.",
+        headers={"Connection": "close"},
+    )

@@ -1,0 +1,211 @@
+"""Owns the description of the API: openapi.json from the table of routes and its models, and a page made of it.
+
+Knows no handler; what the table does not say is not described.
+Source: OpenAPI 3.1.1, JSON Schema 2020-12.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gateway.errors import CATALOGUE, PROBLEM_TYPE, pages
+from gateway.http import answers
+
+if TYPE_CHECKING:
+    from gateway.http.route import Route
+
+_REF = "#/components/schemas/{model}"
+_PARAMETER = re.compile(r"{(\w+)}")
+
+EVERY_ROUTE = ("malformed_http", "key_in_url", "host_not_allowed", "overloaded", "internal_error")
+EVERY_KEYED = ("unauthenticated", "forbidden", "rate_limited", "too_many_attempts", "storage_unavailable")
+EVERY_QUERY = ("invalid_request",)
+EVERY_BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "invalid_request")
+EVERY_POST = (
+    "shutting_down", "idempotency_key_invalid", "idempotency_key_reused", "idempotency_in_progress",
+)  # fmt: skip
+
+
+def problems_of(route: Route) -> tuple[str, ...]:
+    """List the codes that an operation can answer, its own first."""
+    codes = [*route.problems, *EVERY_ROUTE]
+    if route.scope is not None:
+        codes += EVERY_KEYED
+        codes += EVERY_QUERY
+    if route.body is not None:
+        codes += EVERY_BODY
+    if route.method == "POST":
+        codes += EVERY_POST
+    return tuple(dict.fromkeys(codes))
+
+
+def describe(routes: Sequence[Route]) -> dict[str, Any]:
+    """Make the OpenAPI document of a table of routes."""
+    schemas = _schemas(routes)
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "SMS gateway",
+            "version": "v1",
+            "summary": "Texts from an organisation's own SIM cards.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
+    bodies = {route.body for route in routes if route.body is not None}
+    shown = {route.answer for route in routes if route.answer is not None} | {answers.Problem}
+    ordered: list[type[BaseModel]] = sorted(bodies | shown, key=lambda model: model.__name__)
+    _, document = models_json_schema(
+        [(model, "validation") for model in ordered], ref_template=_REF, by_alias=True
+    )
+    schemas: dict[str, Any] = document["$defs"]
+    return schemas
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    parts = [p for p in re.split(r"[/{}-]", route.path) if p and p not in ("api", "v1")]
+    operation: dict[str, Any] = {
+        "operationId": "_".join([route.method.lower(), *parts]) if parts else "get_front",
+        "summary": route.summary,
+        "description": (route.handle.__doc__ or "").strip(),
+        "tags": [_tag(route.path)],
+        "parameters": _parameters(route),
+        "responses": {str(route.status): _answer(route), **_problems(route)},
+    }
+    if route.scope is None:
+        operation["security"] = []
+    else:
+        operation["security"] = [{"bearer": []}, {"apiKey": []}]
+        operation["x-scope"] = route.scope
+    if route.body is not None:
+        operation["requestBody"] = {
+            "required": any(field.is_required() for field in route.body.model_fields.values()),
+            "content": {"application/json": {"schema": _ref(route.body)}},
+        }
+    return operation
+
+
+def _tag(path: str) -> str:
+    words = [word for word in path.split("/") if word]
+    return words[2] if words[:2] == ["api", "v1"] else "service"
+
+
+def _parameters(route: Route) -> list[dict[str, Any]]:
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(route.path)
+    ]
+    for name, schema in route.query.model_json_schema(by_alias=True).get("properties", {}).items():
+        parameters.append({"name": name, "in": "query", "required": False, "schema": schema})
+    if route.method == "POST" and route.scope is not None:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "The same key and body give the first answer again; kept for 24 h at least.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
+    return parameters
+
+
+def _answer(route: Route) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": route.summary}
+    if route.answer is not None:
+        answer["content"] = {route.media_type: {"schema": _ref(route.answer)}}
+    elif route.status != 204:
+        answer["content"] = {route.media_type: {"schema": {"type": "string"}}}
+    if route.path.startswith("/openapi"):
+        answer["content"] = {route.media_type: {"schema": {"type": "object"}}}
+    return answer
+
+
+def _problems(route: Route) -> dict[str, Any]:
+    by_status: dict[int, list[str]] = {}
+    for code in problems_of(route):
+        by_status.setdefault(CATALOGUE[code].status or 0, []).append(code)
+    return {
+        str(status): {
+            "description": " · ".join(codes),
+            "x-problem-codes": codes,
+            "content": {PROBLEM_TYPE: {"schema": _ref(answers.Problem)}},
+        }
+        for status, codes in sorted(by_status.items())
+    }
+
+
+def _ref(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": _REF.format(model=model.__name__)}
+
+
+# ------------------------------------------------------------------ the page
+
+
+def reference_page(document: dict[str, Any]) -> str:
+    """Write the description as one HTML page without script, style or anything from elsewhere."""
+    sections = []
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            sections.append(_section(method.upper(), path, operation))
+    return pages.page("API reference", f"{_INTRODUCTION}{''.join(sections)}")
+
+
+_INTRODUCTION = (
+    "<p>JSON over HTTP. Send a key as <code>Authorization: Bearer KEY</code> or <code>X-API-Key: KEY</code>."
+    ' Errors are <a href="/problems">problem documents</a>; times are RFC 3339 in UTC; unknown fields are refused.'
+    ' For programs: <a href="/openapi.json">openapi.json</a>.</p>'
+)
+
+
+def _section(method: str, path: str, operation: dict[str, Any]) -> str:
+    scope = operation.get("x-scope")
+    needs = f"scope <code>{escape(scope)}</code>" if scope else "no key"
+    parameters = "".join(
+        f"<li><code>{escape(p['name'])}</code> ({p['in']}) {escape(str(p['schema'].get('description', '')))}</li>"
+        for p in operation["parameters"]
+    )
+    body = operation.get("requestBody")
+    sends = ""
+    if body is not None:
+        sends = (
+            f"<p>Body: <code>{escape(_model_name(body['content']['application/json']['schema']))}</code></p>"
+        )
+    codes = "".join(
+        f"<li>{status}: {', '.join(_code_link(code) for code in answer['x-problem-codes'])}</li>"
+        for status, answer in operation["responses"].items()
+        if "x-problem-codes" in answer
+    )
+    return (
+        f"<section><h2><code>{method} {escape(path)}</code></h2><p>{escape(operation['summary'])}."
+        f" {escape(operation['description'])} Needs {needs}.</p>{sends}<ul>{parameters}</ul>"
+        f"<details><summary>Problems</summary><ul>{codes}</ul></details></section>"
+    )
+
+
+def _model_name(schema: dict[str, str]) -> str:
+    return schema["$ref"].rsplit("/", 1)[-1]
+
+
+def _code_link(code: str) -> str:
+    return f'<a href="/problems/{code}">{code}</a>'

@@ -1,0 +1,221 @@
+"""Owns the values of the domain: a message, its parts and attempts, an inbound text, and their states.
+
+Knows no database, no HTTP and no device; every other module of this package may import it.
+Source: part and report fields by their names in 3GPP TS 23.040 (TP-MR, TP-ST, TP-SCTS).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+
+class MessageState(StrEnum):
+    """Where a message stands. ``scheduled`` is how the API shows QUEUED while ``send_at`` is ahead."""
+
+    HELD = "held"
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in_doubt"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+FINAL_STATES = frozenset(
+    {
+        MessageState.DELIVERED,
+        MessageState.UNDELIVERED,
+        MessageState.FAILED,
+        MessageState.EXPIRED,
+        MessageState.CANCELLED,
+    }
+)
+
+
+class PartState(StrEnum):
+    """Where one SUBMIT TPDU of one attempt stands."""
+
+    WAITING = "waiting"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in_doubt"
+    NOT_SENT = "not_sent"
+    REJECTED = "rejected"
+    SENT = "sent"
+    UNDELIVERED = "undelivered"
+    DELIVERED = "delivered"
+
+
+EncodingChoice = Literal["auto", "gsm7", "gsm7-translit", "ucs2"]
+Coding = Literal["gsm7", "ucs2", "8bit"]
+OnDoubt = Literal["hold", "resend"]
+Purpose = Literal["transactional", "marketing", "urgent"]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageError:
+    """Why a message is not (yet) delivered: an entry of the catalogue and what the network said."""
+
+    code: str
+    title: str
+    hint: str
+    network_code: str | None = None
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """An admitted message, ready to be stored. Times are UTC ms.
+
+    ``route`` is where it may go: ``line:<line id>`` or ``pool:<name>``. ``octets`` + ``port`` instead of ``text``
+    for 8-bit data. ``parts`` counts SUBMIT TPDUs. ``sandbox`` is decided by the recipient (+999…).
+    """
+
+    id: str
+    tenant: str
+    key_id: str
+    to: str
+    text: str | None
+    octets: bytes | None
+    port: int | None
+    encoding: EncodingChoice
+    coding: Coding
+    parts: int
+    route: str
+    line: str | None
+    pool: str | None
+    sandbox: bool
+    priority: int
+    purpose: Purpose
+    reference: str | None
+    batch_id: str | None
+    tags: dict[str, str]
+    delivery_report: bool
+    flash: bool
+    on_doubt: OnDoubt
+    max_parts: int
+    created_at_ms: int
+    send_at_ms: int | None
+    expires_at_ms: int
+    warnings: tuple[str, ...] = ()
+    held_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One text to one recipient as it is stored, text in clear. ``text`` is None after retention or for data."""
+
+    id: str
+    tenant: str
+    key_id: str
+    state: MessageState
+    to: str
+    text: str | None
+    octets: bytes | None
+    port: int | None
+    encoding: EncodingChoice
+    coding: Coding
+    parts: int
+    parts_sent: int
+    parts_delivered: int
+    parts_in_doubt: int
+    route: str
+    line: str | None
+    """The line asked for, or the one that carries it once claimed."""
+    pool: str | None
+    sender: str | None
+    """The number of the line that carries it, where known (``from`` of the API)."""
+    sandbox: bool
+    priority: int
+    purpose: Purpose
+    reference: str | None
+    batch_id: str | None
+    tags: dict[str, str]
+    delivery_report: bool
+    flash: bool
+    on_doubt: OnDoubt
+    warnings: tuple[str, ...]
+    held_reason: str | None
+    attempts: int
+    """Tries that counted; a line that was not ready does not count."""
+    error: MessageError | None
+    created_at_ms: int
+    send_at_ms: int | None
+    due_at_ms: int | None
+    """Not before this time; None when it may go at once."""
+    expires_at_ms: int
+    sent_at_ms: int | None
+    delivered_at_ms: int | None
+
+    def shown_state(self, now_ms: int) -> str:
+        """Say the state as people and programs see it: QUEUED with ``send_at`` ahead is ``scheduled``."""
+        if self.state is MessageState.QUEUED and self.send_at_ms is not None and self.send_at_ms > now_ms:
+            return "scheduled"
+        return self.state.value
+
+
+@dataclass(frozen=True, slots=True)
+class PartDetail:
+    """One row of ``parts_detail``: one SUBMIT TPDU of one attempt."""
+
+    attempt: int
+    number: int
+    total: int
+    state: PartState
+    line: str | None
+    mr: int | None
+    tpdu_hex: str | None
+    submitted_at_ms: int | None
+    sent_at_ms: int | None
+    report_status: int | None
+    """TP-ST of the last report."""
+    reported_at_ms: int | None
+    error: MessageError | None
+
+
+Witness = Literal["gateway", "modem", "phone", "network", "person"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One hop of a message: what happened, when, and who says so. ``detail`` holds ids, codes and TPDU hex."""
+
+    id: str
+    seq: int
+    at_ms: int
+    type: str
+    witness: Witness
+    attempt: int | None
+    part: int | None
+    line: str | None
+    detail: dict[str, object] = field(default_factory=dict)
+
+
+InboundType = Literal["sms", "data", "mms", "push", "call", "undecoded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """A received message, joined from its parts. ``text`` is None for data and for what could not be decoded."""
+
+    id: str
+    tenant: str
+    sender: str
+    line: str
+    to: str | None
+    text: str | None
+    octets: bytes | None
+    port: int | None
+    parts: int
+    complete: bool
+    type: InboundType
+    keyword: str | None
+    url: str | None
+    received_at_ms: int
+    sent_at_ms: int | None
+    pdus: tuple[str, ...] = ()
+    """Raw DELIVER TPDUs in hex, in order of arrival."""

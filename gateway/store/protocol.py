@@ -1,0 +1,266 @@
+"""Owns the Store seam: the verbs of the domain that both databases implement.
+
+Refuses to know SQL and threads. Every verb is one transaction; every change of a message's fate goes through
+``record``, ``advance`` or ``change``, which consult :mod:`gateway.lifecycle`.
+Source: invariants W1 to W4 of the architecture notes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal, Protocol
+
+from device_bridge.device import DeviceInfo, LineHealth, LineIdentity, PartOutcome, ReportReceived
+from device_bridge.sms.outcome import Outcome
+from gateway.lifecycle import Happening
+from gateway.message import Inbound, Message, MessageState, NewMessage, PartDetail, TimelineEntry
+from gateway.store.rows import (
+    Admitted,
+    Claim,
+    Claimed,
+    DeliveryRow,
+    DeliveryState,
+    DeviceRow,
+    Event,
+    IdempotencyKey,
+    KeyRow,
+    LineRow,
+    LineSettings,
+    Looked,
+    MessageFilter,
+    NewInbound,
+    Pace,
+    Page,
+    PartStarting,
+    StoredAnswer,
+    View,
+    WebhookRow,
+)
+
+Topic = Literal["queue", "events", "deliveries", "lines"]
+
+
+class StoreError(Exception):
+    """Base of what a verb may refuse."""
+
+
+class QueueFull(StoreError):
+    """``messages.max_queued`` waiting messages are stored already."""
+
+
+class IdempotencyKeyReused(StoreError):
+    """The key came before with another body."""
+
+
+class NotFound(StoreError):
+    """No such row for this viewer; another tenant's id looks the same (rules TEN-1)."""
+
+
+class StoreUnavailable(StoreError):
+    """Database gone, disk full or I/O error: nothing of this unit was committed."""
+
+
+class Store(Protocol):
+    """Everything the gateway remembers. All methods may raise :class:`StoreUnavailable`."""
+
+    async def open(self) -> None:
+        """Migrate (after a copy of the file) and start."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Commit nothing, but prove that committing would work."""
+        ...
+
+    def signal(self, topic: Topic) -> asyncio.Event:
+        """Subscribe: the event is set after each commit that touches the topic; the subscriber clears it."""
+        ...
+
+    # ---- messages
+    async def admit(self, new: NewMessage, idempotency: IdempotencyKey | None) -> Admitted:
+        """Store an admitted message and its ``message.queued`` or ``message.held`` event (W1, W4).
+
+        Raises:
+            QueueFull, IdempotencyKeyReused.
+        """
+        ...
+
+    async def message(self, view: View, message_id: str) -> Message:
+        """Raises NotFound."""
+        ...
+
+    async def messages(
+        self, view: View, where: MessageFilter, limit: int, after: str | None
+    ) -> Page[Message]: ...
+
+    async def parts(self, message_id: str) -> tuple[PartDetail, ...]: ...
+
+    async def timeline(self, message_id: str) -> tuple[TimelineEntry, ...]: ...
+
+    async def counts(self, tenant: str) -> dict[MessageState, int]:
+        """Count messages by state; the cost does not grow with the rows."""
+        ...
+
+    async def change(self, view: View, message_id: str, happening: Happening, actor: str) -> Message:
+        """Cancel, approve, reject, resend, confirm or give up, as a person or a rule decided.
+
+        Raises:
+            NotFound; lifecycle.Conflict: it does not fit the state (``resend`` after ``expires_at`` too).
+        """
+        ...
+
+    # ---- work
+    async def look(
+        self, line_id: str, limit: int, pace: Pace, beside: frozenset[str] = frozenset()
+    ) -> Looked:
+        """See what this line would carry next within its pace, leaving out the ids ``beside``; changes nothing."""
+        ...
+
+    async def refuse(self, message_id: str, code: str) -> None:
+        """Take a queued message that cannot be sent out of the queue: CANCELLED with ``code`` of the catalogue."""
+        ...
+
+    def claim(self, claim: Claim) -> asyncio.Future[Claimed]:
+        """Give the line the first candidate that is still to be had (compare-and-set), and commit SUBMITTING."""
+        ...
+
+    def advance(self, outcome: PartOutcome, then: Claim | PartStarting | None) -> asyncio.Future[Claimed]:
+        """Record a verdict and, in the same transaction, claim the next message or start the next part."""
+        ...
+
+    async def record(self, outcome: PartOutcome) -> None:
+        """Record what a device says of a part, now or late; what does not fit is history only."""
+        ...
+
+    async def record_report(self, line_id: str, report: ReportReceived) -> None:
+        """Store a STATUS-REPORT and match it to a part; unmatched ones are tried again later."""
+        ...
+
+    async def store_inbound(self, new: NewInbound) -> Inbound | None:
+        """Store a received TPDU; returns the message it completed, or None while parts are missing."""
+        ...
+
+    async def tick(self) -> int | None:
+        """Make due rows ready, expire the late; returns when the next row falls due (UTC ms)."""
+        ...
+
+    async def prune(self) -> None:
+        """Drop what nobody can ask for any more."""
+        ...
+
+    async def step_clock(self, step_ms: int, created_since_ms: int) -> None:
+        """Move every time that was computed from "now" along with a wall clock that stepped."""
+        ...
+
+    async def newest_row_at_ms(self) -> int | None:
+        """When the newest event was written (UTC ms): a clock that is behind it is wrong."""
+        ...
+
+    async def recover(self, node: str, line_id: str | None = None) -> int:
+        """Turn SUBMITTING that this node, or one line of it, left behind into *lost*; returns how many."""
+        ...
+
+    # ---- inbound
+    async def inbound(self, view: View, inbound_id: str) -> Inbound: ...
+
+    async def inbounds(self, view: View, limit: int, after: str | None) -> Page[Inbound]: ...
+
+    # ---- hardware
+    async def device_seen(self, info: DeviceInfo, attached: bool, reason: Outcome | None) -> None: ...  # noqa: FBT001
+
+    async def line_seen(
+        self,
+        identity: LineIdentity,
+        device_id: str | None,
+        health: LineHealth,
+        settings: LineSettings = ...,
+    ) -> LineRow:
+        """Remember a SIM, where it is and how it is; emits ``line.up`` / ``line.down`` on change."""
+        ...
+
+    async def hold_line(self, line_id: str, reason: Outcome | None, until_ms: int | None) -> None:
+        """Keep a line from sending until a time because of what the network said."""
+        ...
+
+    async def detach_all(self) -> None:
+        """At start nothing is attached until it is seen."""
+        ...
+
+    async def line(self, line_id: str) -> LineRow:
+        """Read one line without counting its work. Raises NotFound."""
+        ...
+
+    async def lines(self, view: View) -> tuple[LineRow, ...]: ...
+
+    async def devices(self, view: View) -> tuple[DeviceRow, ...]: ...
+
+    async def patch_line(self, view: View, line_id: str, changes: dict[str, object]) -> LineRow:
+        """Change ``label``, ``number``, ``pools``, ``paused``, ``per_minute`` or ``per_day``. Raises NotFound."""
+        ...
+
+    async def remembered(self, name: str) -> str | None:
+        """Read a small fact kept across restarts (a refused PIN, the node id)."""
+        ...
+
+    async def remember(self, name: str, value: str) -> None: ...
+
+    # ---- keys
+    async def add_key(self, row: KeyRow) -> None: ...
+
+    async def key(self, public_id: str) -> KeyRow | None: ...
+
+    async def keys(self, tenant: str) -> tuple[KeyRow, ...]: ...
+
+    async def change_key(self, tenant: str, key_id: str, changes: dict[str, object]) -> KeyRow:
+        """Set ``revoked_at_ms``, ``expires_at_ms``, ``last_used_ms`` or ``last_address``. Raises NotFound."""
+        ...
+
+    async def answered(self, idempotency: IdempotencyKey) -> StoredAnswer | None:
+        """Raises IdempotencyKeyReused."""
+        ...
+
+    async def keep_answer(self, idempotency: IdempotencyKey, answer: StoredAnswer) -> None: ...
+
+    # ---- webhooks and events
+    async def add_webhook(self, row: WebhookRow) -> None: ...
+
+    async def webhooks(self, view: View) -> tuple[WebhookRow, ...]: ...
+
+    async def webhook(self, view: View, webhook_id: str) -> WebhookRow: ...
+
+    async def change_webhook(self, view: View, webhook_id: str, changes: dict[str, object]) -> WebhookRow: ...
+
+    async def delete_webhook(self, view: View, webhook_id: str) -> None: ...
+
+    async def due_deliveries(self, limit: int) -> tuple[DeliveryRow, ...]:
+        """Pending deliveries whose time has come, at most one per endpoint and message, in order of events;
+        endpoints with an open circuit only when their probe is due."""
+        ...
+
+    async def next_delivery_at_ms(self) -> int | None: ...
+
+    async def delivery_done(self, delivery: DeliveryRow, webhook_changes: dict[str, object]) -> None:
+        """Write the outcome of one try (the row as it is to be) and the endpoint's health in one transaction;
+        a delivery that turns ``dead`` emits ``webhook.dead``."""
+        ...
+
+    async def deliveries(
+        self, webhook_id: str, state: DeliveryState | None, limit: int, after: str | None
+    ) -> Page[DeliveryRow]: ...
+
+    async def redeliver(self, webhook_id: str, delivery_id: str) -> DeliveryRow:
+        """Make a finished delivery pending again at once, same event id. Raises NotFound."""
+        ...
+
+    async def event(self, event_id: str, *, with_text: bool) -> Event:
+        """Read one event with its payload as subscribers see it. Raises NotFound (retention)."""
+        ...
+
+    async def events_after(self, view: View, seq: int, limit: int) -> tuple[Event, ...]: ...
+
+    async def emit(
+        self, tenant: str, event_type: str, payload: dict[str, object], *, webhook_id: str | None = None
+    ) -> Event:
+        """Commit an event that belongs to no message; with ``webhook_id`` it goes to that endpoint only."""
+        ...

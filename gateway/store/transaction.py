@@ -1,0 +1,108 @@
+"""Owns what one unit of work sees of the database: named queries, sealed columns, the time, what it touched.
+
+Knows no thread and no group; the writer and the readers make one for each unit.
+Source: design, *Store*: SQL in named queries, changes are compare-and-set, zero rows is an answer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from sqlite_utils import Database
+
+from gateway.store.crypto import KeyRing
+from gateway.store.queries import QUERIES
+from gateway.store.rows import RetryRule
+
+Row = sqlite3.Row
+
+
+class Group:
+    """What the units of one transaction share, so that each pays for it once.
+
+    ``counts`` are changes of the number of messages by (tenant, state), written before the COMMIT; ``waiting`` is
+    what the table said at the first question; ``hooks`` are the subscriptions by (tenant, sandbox).
+    """
+
+    __slots__ = ("counts", "hooks", "waiting")
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.waiting: dict[str, int] = {}
+        self.hooks: dict[tuple[str, bool], list[Row]] = {}
+
+
+class Tx:
+    """One unit: a SAVEPOINT of the writer's transaction, or one read."""
+
+    __slots__ = ("_conn", "counts", "group", "now_ms", "retry", "ring", "touched")
+
+    def __init__(
+        self, db: Database, ring: KeyRing, now_ms: int, retry: RetryRule, group: Group | None = None
+    ) -> None:
+        # The connection itself: transactions are the writer's, and sqlite-utils' own care for them costs time.
+        self._conn = db.conn
+        self.group = group or Group()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.ring = ring
+        self.now_ms = now_ms
+        self.retry = retry
+        self.touched: set[str] = set()
+
+    def run(self, query: str, **values: Any) -> int:
+        """Execute a named statement; returns the number of rows it changed."""
+        if query.startswith("webhook_"):
+            self.group.hooks.clear()
+        return self._conn.execute(QUERIES[query], values).rowcount
+
+    def many(self, query: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Execute a named statement for each row."""
+        self._conn.executemany(QUERIES[query], rows)
+
+    def one(self, query: str, **values: Any) -> Row | None:
+        row: Row | None = self._conn.execute(QUERIES[query], values).fetchone()
+        return row
+
+    def rows(self, query: str, **values: Any) -> list[Row]:
+        return self._conn.execute(QUERIES[query], values).fetchall()
+
+    def composed(self, select: str, conditions: list[str], order: str, values: dict[str, Any]) -> list[Row]:
+        """Run a list query that is put together from named pieces (a SELECT, conditions, an ORDER BY)."""
+        sql = " AND ".join([QUERIES[select], *(QUERIES[name] for name in conditions)])
+        return self._conn.execute(f"{sql} {QUERIES[order]}", values).fetchall()
+
+    def insert(self, query: str, **values: Any) -> int:
+        """Execute a named INSERT; returns the integer key that the database gave."""
+        return int(self._conn.execute(QUERIES[query], values).lastrowid or 0)
+
+    def count(self, tenant: str, state: str, n: int) -> None:
+        """Change the number of messages in a state; written once for the whole transaction."""
+        self.counts[tenant, state] += n
+
+    def waiting(self, tenant: str) -> int:
+        """Say how many messages of a tenant are held or queued, this transaction's own changes included."""
+        known = self.group.waiting.get(tenant)
+        if known is None:
+            row = self.one("waiting_count", tenant=tenant)
+            known = self.group.waiting[tenant] = int(row["n"]) if row is not None else 0
+        return known + sum(
+            counts[tenant, state]
+            for counts in (self.group.counts, self.counts)
+            for state in ("held", "queued")
+        )
+
+    def seal(self, where: str, value: str | bytes | None) -> bytes | None:
+        """Encrypt a column value; None stays None. ``where`` is ``table|column|row id``."""
+        if value is None:
+            return None
+        return self.ring.seal(where, value.encode() if isinstance(value, str) else value)
+
+    def unseal(self, where: str, sealed: bytes | None) -> bytes | None:
+        return None if sealed is None else self.ring.open(where, sealed)
+
+    def unseal_text(self, where: str, sealed: bytes | None) -> str | None:
+        value = self.unseal(where, sealed)
+        return None if value is None else value.decode()

@@ -1,0 +1,22 @@
+"""Owns the stores that every contract of a store runs on: SQLite now, PostgreSQL by one more line.
+
+Knows no verb.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.store.sqlite import SqliteStore
+from tests.peers.store_world import World, world
+
+STORES = [pytest.param(SqliteStore, id="sqlite")]
+
+
+@pytest.fixture(params=STORES)
+async def w(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path / "gateway.db", request.param) as opened:
+        yield opened

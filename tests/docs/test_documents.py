@@ -1,0 +1,216 @@
+"""Proves that documents and code say the same: made ones are current, names stand in both, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from device_bridge.emulator.numbers import SANDBOX
+from gateway.cli.commands import COMMANDS
+from gateway.config import Config, load
+from gateway.config.kinds import EVENT_FAMILIES, EVENT_TYPES
+from gateway.errors import CATALOGUE
+from gateway.http.app import ROUTES
+from gateway.http.models import SCOPES, EventName
+from gateway.lifecycle import TRANSITIONS, Happening
+from gateway.message import MessageState, PartState
+from tools.config_docs import sections
+from tools.make_docs import DOCUMENTS
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted(
+    path
+    for pattern in (
+        "*.md",
+        "docs/**/*.md",
+        "gateway/*.md",
+        "device_bridge/*.md",
+        "android_companion/*.md",
+        "tests/**/*.md",
+    )
+    for path in ROOT.glob(pattern)
+)
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def column(text: str, number: int = 1) -> set[str]:
+    """Take the code words of one column of every table of a page."""
+    rows = (line.split(" | ") for line in text.splitlines() if line.startswith("| "))
+    cells = (row[number - 1].strip("| ") for row in rows if len(row) >= number)
+    return {m[1] for cell in cells if (m := re.fullmatch(r"`([^`]+)`", cell))}
+
+
+def section(text: str, heading: str) -> str:
+    return re.split(r"\n## ", text.partition(f"\n## {heading}\n")[2])[0]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_made_from_the_code_is_current(name: str) -> None:
+    assert page(name) == DOCUMENTS[name](), "run: make docs"
+
+
+def test_the_example_configuration_is_the_default_configuration() -> None:
+    assert load(ROOT / "config.example.toml", {}) == Config()
+
+
+def test_every_commented_line_of_the_example_is_a_key_that_exists() -> None:
+    known = {key.name for part in sections() for key in part.keys}
+    named = set(re.findall(r"^#? ?([a-z_]+) = ", page("config.example.toml"), re.MULTILINE))
+    assert named == known
+
+
+def test_every_key_has_a_reason_and_every_number_a_unit_and_a_range() -> None:
+    for part in sections():
+        assert part.why, part.name
+        for key in part.keys:
+            assert key.why.endswith("."), f"{part.name}.{key.name}"
+            if isinstance(key.default, int) and not isinstance(key.default, bool) and key.name != "port":
+                assert key.unit, f"{part.name}.{key.name}"
+                assert "–" in key.choices, f"{part.name}.{key.name}"
+
+
+def test_every_unset_example_is_a_value_that_is_accepted(tmp_path: Path) -> None:
+    for part in sections():
+        shown = {
+            key.name: key.example
+            for key in part.keys
+            if key.example is not None and "…" not in str(key.example)
+        }
+        if part.name == "line":
+            del shown["imsi"]  # the example names a SIM by its ICCID
+        if part.repeated and part.name != "line":
+            continue
+        lines = [f"{name} = {_toml(value)}" for name, value in shown.items()]
+        head = f"[[{part.name}]]" if part.repeated else f"[{part.name}]"
+        path = tmp_path / f"{part.name}.toml"
+        path.write_text("\n".join([head, *lines]))
+        load(path, {})
+
+
+def _toml(value: object) -> str:
+    return str(value) if isinstance(value, int) else repr(value).replace("'", '"')
+
+
+def test_every_route_stands_in_the_http_page_and_the_other_way_round() -> None:
+    in_code = {f"{route.method} {route.path}" for route in ROUTES}
+    assert column(section(page("docs/http.md"), "Routes")) == in_code
+
+
+def test_every_scope_stands_in_the_http_page() -> None:
+    assert set(re.findall(r"`([^`]+)`", section(page("docs/http.md"), "Scopes"))) == set(SCOPES)
+
+
+def test_every_error_code_has_a_section_and_the_other_way_round() -> None:
+    text = page("docs/errors.md")
+    assert set(re.findall(r"^## `([a-z_0-9]+)`$", text, re.MULTILINE)) == set(CATALOGUE)
+    assert set(re.findall(r"^\| \[`([a-z_0-9]+)`\]", text, re.MULTILINE)) == set(CATALOGUE)
+
+
+def test_every_state_and_happening_stands_in_the_states_page() -> None:
+    text = page("docs/states.md")
+    assert column(section(text, "States")) == {state.value for state in MessageState}
+    assert column(section(text, "What changes them")) == {happening.value for happening in Happening}
+    assert column(section(text, "Parts")) == {part.value for part in PartState}
+
+
+@pytest.mark.parametrize("name", ["docs/states.md", "gateway/README.md"])
+def test_the_diagram_has_exactly_the_arrows_of_the_table(name: str) -> None:
+    drawn = {
+        (source, target, word)
+        for source, target, words in re.findall(r"^    (\w+) --> (\w+): (.+)$", page(name), re.MULTILINE)
+        for word in words.split(", ")
+    }
+    table = {
+        (source.value, target.value, happening.value)
+        for source, ways in TRANSITIONS.items()
+        for happening, target in ways.items()
+    }
+    assert drawn == table
+
+
+def test_every_event_type_stands_in_the_events_page_and_can_be_subscribed_to() -> None:
+    assert column(page("docs/events.md")) - {"webhook-id", "webhook-timestamp", "webhook-signature"} == set(
+        EVENT_TYPES
+    )
+    assert set(get_args(EventName)) == {"*", *EVENT_FAMILIES, *EVENT_TYPES}
+
+
+def test_every_message_state_that_is_told_of_has_an_event_type() -> None:
+    told = {f"message.{state.value}" for state in MessageState} | {"message.received"}
+    assert {event for event in EVENT_TYPES if event.startswith("message.")} == told
+
+
+def test_every_command_stands_in_the_command_line_page_and_the_other_way_round() -> None:
+    assert re.findall(r"^## gateway (.+)$", page("docs/cli.md"), re.MULTILINE) == [c.name for c in COMMANDS]
+
+
+def test_every_sandbox_number_stands_in_the_sandbox_page_and_the_other_way_round() -> None:
+    assert column(page("docs/sandbox.md")) == set(SANDBOX)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_link_within_the_project_leads_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if re.match(r"[a-z]+://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), f"{target} in {path.name}"
+        if anchor:
+            assert anchor in anchors(there), f"{target} in {path.name}"
+
+
+def anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_gateway_command_in_a_code_block_exists(path: Path) -> None:
+    names = {c.name for c in COMMANDS} | {c.name.split()[0] for c in COMMANDS}
+    for block in re.findall(r"```\w*\n(.*?)```", path.read_text(), re.DOTALL):
+        for words in re.findall(r"^(?:\S*/)?gateway ([a-z-]+(?: [a-z-]+)?)", block, re.MULTILINE):
+            assert words in names or words.split()[0] in names, f"gateway {words} in {path.name}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_toml_block_is_a_configuration_that_loads(path: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(re.findall(r"```toml\n(.*?)```", path.read_text(), re.DOTALL)):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block)
+        file.chmod(0o600)
+        load(file, {})
+
+
+def test_make_lists_every_target_that_documents_name() -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", page("Makefile"), re.MULTILINE))
+    for path in PAGES:
+        for word in re.findall(r"`make ([a-z0-9-]+)[^`]*`", path.read_text()):
+            assert word in targets, f"make {word} in {path.name}"
+
+
+def test_the_version_of_the_package_has_a_place_in_the_changelog() -> None:
+    version = tomllib.loads(page("pyproject.toml"))["project"]["version"]
+    assert "## [Unreleased]" in page("CHANGELOG.md") or f"## [{version}]" in page("CHANGELOG.md")
+
+
+def test_nothing_in_the_project_names_the_machine_it_was_made_on() -> None:
+    for name in (
+        "requirements.lock",
+        "requirements-dev.lock",
+        "Makefile",
+        "pyproject.toml",
+        "config.example.toml",
+    ):
+        text = page(name)
+        assert "/work" not in text, name
+        assert "--index-url" not in text, name
+        assert "--find-links" not in text, name
+        assert not re.search(r"https?://(?!192\.168|127\.0\.0\.1|sms\.example|[a-z.]*example)", text), name

@@ -1,0 +1,275 @@
+"""Proves that each known cause of trouble is found, with what it is about and what a person must do."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.datadir import DataDir, DataDirError
+from gateway.doctor import (
+    Finding,
+    Host,
+    Served,
+    examine_files,
+    examine_host,
+    examine_ports,
+    examine_served,
+    worst_first,
+)
+
+NOW_MS = time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """Make an empty machine: /dev and /proc without ports and processes."""
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "proc").mkdir()
+    return tmp_path
+
+
+def host(machine: Path, **more: Any) -> Host:
+    return Host(now_ms=NOW_MS, dev=machine / "dev", proc=machine / "proc", sysfs=machine / "sys", **more)
+
+
+def port(machine: Path, name: str = "ttyUSB0") -> Path:
+    path = machine / "dev" / name
+    path.touch()
+    return path
+
+
+def process(machine: Path, pid: int, name: str, holds: Path | None = None) -> None:
+    folder = machine / "proc" / str(pid)
+    (folder / "fd").mkdir(parents=True)
+    (folder / "comm").write_text(f"{name}\n")
+    if holds is not None:
+        (folder / "fd" / "3").symlink_to(holds)
+
+
+def codes(findings: list[Finding]) -> list[str]:
+    return [f.code for f in findings if f.severity != "ok"]
+
+
+def the(findings: list[Finding], code: str) -> Finding:
+    return next(f for f in findings if f.code == code)
+
+
+def test_a_healthy_port_is_ok(machine: Path) -> None:
+    port(machine)
+    findings = examine_ports(host(machine), [], [], None)
+    assert codes(findings) == []
+    assert findings[0].severity == "ok"
+
+
+def test_no_port_at_all_is_a_note_with_what_to_try(machine: Path) -> None:
+    finding = the(examine_ports(host(machine), [], [], None), "no_serial_port")
+    assert finding.severity == "note"
+    assert "dmesg" in finding.hint
+
+
+def test_a_configured_port_that_is_missing_stops_sending(machine: Path) -> None:
+    finding = the(examine_ports(host(machine), [str(machine / "dev/ttyUSB7")], [], None), "port_missing")
+    assert finding.severity == "stops"
+    assert finding.about.endswith("ttyUSB7")
+
+
+def test_a_port_on_the_network_is_not_looked_for_in_dev(machine: Path) -> None:
+    assert codes(examine_ports(host(machine), ["socket://127.0.0.1:7001"], [], None)) == ["no_serial_port"]
+
+
+def test_a_port_without_permission_names_the_group_and_the_command(machine: Path) -> None:
+    port(machine)
+    denied = host(machine, can_open=lambda _path: False, groups=frozenset())
+    finding = the(examine_ports(denied, [], [], None), "port_denied")
+    assert finding.severity == "stops"
+    assert "usermod -aG" in finding.hint
+
+
+def test_a_member_of_the_group_is_not_told_to_join_it(machine: Path) -> None:
+    path = port(machine)
+    denied = host(machine, can_open=lambda _path: False, groups=frozenset({path.stat().st_gid}))
+    assert "chmod g+rw" in the(examine_ports(denied, [], [], None), "port_denied").hint
+
+
+def test_a_port_held_by_another_program_names_it(machine: Path) -> None:
+    path = port(machine)
+    process(machine, 77, "minicom", path)
+    finding = the(examine_ports(host(machine), [], [], None), "port_busy")
+    assert finding.title == "minicom uses this port"
+    assert "Stop minicom" in finding.hint
+
+
+def test_our_own_server_may_hold_the_port(machine: Path) -> None:
+    path = port(machine)
+    process(machine, 42, "gateway", path)
+    assert codes(examine_ports(host(machine), [], [], own_pid=42)) == []
+
+
+def test_a_link_to_a_held_port_is_seen_through(machine: Path) -> None:
+    path = port(machine)
+    link = machine / "by-id"
+    link.symlink_to(path)
+    process(machine, 77, "smsd", path)
+    finding = the(examine_ports(host(machine), [str(link)], [], None), "port_busy")
+    assert finding.about == str(link)
+
+
+def test_modem_manager_is_trouble_before_it_holds_anything(machine: Path) -> None:
+    port(machine)
+    process(machine, 9, "ModemManager")
+    assert "ID_MM_DEVICE_IGNORE" in the(examine_ports(host(machine), [], [], None), "modem_manager").hint
+
+
+def test_an_ignored_port_is_not_looked_at(machine: Path) -> None:
+    path = port(machine)
+    process(machine, 77, "minicom", path)
+    assert codes(examine_ports(host(machine), [], [str(path)], None)) == []
+
+
+def test_a_clock_that_was_never_set_stops_sending(machine: Path) -> None:
+    early = Host(now_ms=86_400_000, dev=machine, proc=machine)
+    assert codes(examine_host(early, machine / "gateway.db")) == ["clock_unset"]
+
+
+def test_a_clock_behind_the_database_stops_sending(machine: Path) -> None:
+    database = machine / "gateway.db"
+    database.touch()
+    os.utime(database, (NOW_MS / 1000 + 3600, NOW_MS / 1000 + 3600))
+    assert codes(examine_host(host(machine), database)) == ["clock_behind"]
+    os.utime(database, (NOW_MS / 1000 - 3600, NOW_MS / 1000 - 3600))
+    assert codes(examine_host(host(machine), database)) == []
+
+
+def data_dir(tmp_path: Path) -> DataDir:
+    folder = DataDir(tmp_path / "data")
+    folder.prepare()
+    folder.keys.mkdir(mode=0o700)
+    for path in (folder.key_ring, folder.cli_key, folder.root / "gateway.db"):
+        path.touch(mode=0o600)
+    return folder
+
+
+def test_a_data_directory_in_order_has_no_findings(tmp_path: Path) -> None:
+    folder = data_dir(tmp_path)
+    assert set(codes(examine_files(folder, folder.root / "gateway.db", encrypted=True))) <= {"disk_full"}
+
+
+def test_a_key_file_that_others_can_read_is_found_and_repaired(tmp_path: Path) -> None:
+    folder = data_dir(tmp_path)
+    folder.key_ring.chmod(0o644)
+    finding = the(examine_files(folder, folder.root / "gateway.db", encrypted=True), "mode_too_wide")
+    assert finding.about == str(folder.key_ring)
+    assert finding.fix is not None
+    finding.fix.apply()
+    assert folder.key_ring.stat().st_mode & 0o777 == 0o600
+    assert "mode_too_wide" not in codes(examine_files(folder, folder.root / "gateway.db", encrypted=True))
+
+
+def test_missing_data_keys_stop_and_name_the_file(tmp_path: Path) -> None:
+    folder = data_dir(tmp_path)
+    folder.key_ring.unlink()
+    finding = the(examine_files(folder, folder.root / "gateway.db", encrypted=True), "data_keys_missing")
+    assert finding.about == str(folder.key_ring)
+    assert "data_keys_missing" not in codes(
+        examine_files(folder, folder.root / "gateway.db", encrypted=False)
+    )
+
+
+def test_before_the_first_start_there_is_only_a_note(tmp_path: Path) -> None:
+    findings = examine_files(DataDir(tmp_path / "none"), tmp_path / "none/gateway.db", encrypted=True)
+    assert [(f.code, f.severity) for f in findings] == [("no_data", "note")]
+
+
+LINE = {
+    "id": "1", "label": "Shop", "number": "+447700900102", "state": "up", "reason": None, "queued": 0,
+    "emulated": False, "signal_dbm": -71, "smsc": "+447958879879", "operator": "EE",
+}  # fmt: skip
+HOOK = {"id": "1", "url": "http://127.0.0.1/hook", "enabled": True, "failures_in_row": 0}
+
+
+def served(*, line: dict[str, Any] | None = None, hook: dict[str, Any] | None = None) -> list[Finding]:
+    return examine_served(
+        Served("http://127.0.0.1:8080", [{**LINE, **(line or {})}], [], [{**HOOK, **(hook or {})}])
+    )
+
+
+def test_a_line_and_a_webhook_in_order_have_no_findings() -> None:
+    assert codes(served()) == []
+
+
+def test_a_line_that_needs_a_person_has_the_catalogues_words_and_what_waits() -> None:
+    reason = {"code": "sim_pin_required", "title": "The SIM wants its PIN", "hint": "Enter the PIN"}
+    finding = the(
+        served(line={"state": "needs_attention", "reason": reason, "queued": 12}), "sim_pin_required"
+    )
+    assert (finding.about, finding.severity) == ("Shop", "stops")
+    assert (finding.title, finding.why, finding.hint) == (
+        "The SIM wants its PIN",
+        "12 messages wait.",
+        "Enter the PIN",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "severity"),
+    [
+        ({"state": "down"}, "line_down", "stops"),
+        ({"state": "paused"}, "line_paused", "note"),
+        ({"signal_dbm": -107}, "signal_weak", "trouble"),
+        ({"smsc": None}, "smsc_missing", "trouble"),
+        ({"store_used": 20, "store_total": 20}, "store_full", "trouble"),
+        ({"emulated": True, "smsc": None}, "no_real_line", "note"),
+    ],
+)
+def test_each_state_of_a_line_is_a_finding(change: dict[str, Any], code: str, severity: str) -> None:
+    assert [(f.code, f.severity) for f in served(line=change) if f.severity != "ok"] == [(code, severity)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"failures_in_row": 2}, []),
+        ({"failures_in_row": 3}, ["webhook_failing"]),
+        ({"enabled": False, "disabled_reason": "answered 410"}, ["webhook_disabled"]),
+    ],
+)
+def test_a_webhook_that_fails_is_found(change: dict[str, Any], expected: list[str]) -> None:
+    assert codes(served(hook=change)) == expected
+
+
+def test_what_stops_sending_comes_first() -> None:
+    mixed = [Finding("a", "ok", "x", ""), Finding("b", "note", "x", ""), Finding("c", "stops", "z", "")]
+    assert [f.code for f in worst_first([*mixed, Finding("d", "trouble", "x", "")])] == ["c", "d", "b", "a"]
+
+
+def test_the_data_directory_is_made_private(tmp_path: Path) -> None:
+    folder = DataDir(tmp_path / "a/b")
+    folder.prepare()
+    assert folder.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_empty_directory_that_others_can_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    DataDir(tmp_path / "data").prepare()
+    assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("kind", ["link", "file", "shared"])
+def test_a_place_that_cannot_be_a_data_directory_is_refused_and_left_alone(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "data"
+    if kind == "link":
+        place.symlink_to(tmp_path)
+    elif kind == "file":
+        place.touch()
+    else:
+        place.mkdir(mode=0o755)
+        (place / "thesis.odt").touch()
+    mode = place.stat().st_mode
+    with pytest.raises(DataDirError) as caught:
+        DataDir(place).prepare()
+    assert "--data-dir" in caught.value.hint
+    assert place.stat().st_mode == mode
