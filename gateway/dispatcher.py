@@ -176,7 +176,8 @@ class LineTask:
     async def _look_ahead(self) -> tuple[Prepared, ...]:
         """Look while the part is on air, but not in the moment in which its PDU is to be written."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._sent.wait(), LOOK_AFTER_S)
+            async with asyncio.timeout(LOOK_AFTER_S):
+                await self._sent.wait()
         return await self._look()
 
     def _refuse(self, message_id: str) -> None:
@@ -219,7 +220,8 @@ class LineTask:
         due = [at - self._clock.now_ms() for at in times if at is not None]
         waits = [s for s in (*(ms / 1000 for ms in due), self._rest_left_s()) if s > 0]
         try:
-            await asyncio.wait_for(self.wake.wait(), timeout=min(waits, default=None))
+            async with asyncio.timeout(min(waits, default=None)):
+                await self.wake.wait()
         except TimeoutError:
             return
 

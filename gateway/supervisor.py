@@ -306,7 +306,9 @@ class Gateway:
             wait_s = min(max(wait_s, TICK_MIN_S), TICK_MAX_S)
             await asyncio.sleep(TICK_MIN_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), wait_s)
+                # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the result.
+                async with asyncio.timeout(wait_s):
+                    await changed.wait()
 
     async def _follow_clock(self) -> None:
         step_ms = self._clock.step_ms()

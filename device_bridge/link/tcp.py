@@ -78,7 +78,8 @@ async def open_tcp(url: str, on_bytes: OnBytes) -> ByteLink:
     loop = asyncio.get_running_loop()
     try:
         connecting = loop.create_connection(lambda: TcpLink(on_bytes), host, port)
-        _, link = await asyncio.wait_for(connecting, CONNECT_TIMEOUT_S)
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, link = await connecting
     except (OSError, TimeoutError) as error:
         why = "no answer" if isinstance(error, TimeoutError) else (error.strerror or str(error))
         hint = f"Nothing answers at {host}:{port} ({why}); check that the terminal server or emulator runs"

@@ -53,4 +53,6 @@ async def in_thread(work: Callable[[], T], deadline_s: float, discard: Callable[
                 discard(result)  # type: ignore[arg-type]  # as above
 
     threading.Thread(target=run, name="blocking-open", daemon=True).start()
-    return await asyncio.wait_for(outcome, deadline_s)
+    # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the result.
+    async with asyncio.timeout(deadline_s):
+        return await outcome

@@ -165,8 +165,8 @@ class AtChannel:
     async def bring_into_step(self) -> bool:
         """Make sure that the next answer belongs to the next command.
 
-        ESC closes a prompt that a crash may have left open; AT shows life; a question whose answer has a name of
-        its own shows that nothing older is still to come.
+        ESC closes a prompt that a crash may have left open; AT shows life; questions whose answers have
+        names of their own show that nothing older is still to come.
 
         Returns:
             False when the modem does not answer.
@@ -178,24 +178,28 @@ class AtChannel:
             self._write(ESC)
             if (await self._ask(commands.AT)).error is SILENT:
                 continue
-            # That may have been the answer to an older AT, to the barrier of a run that was killed, or to a text that
-            # was still on air: whatever is left of them comes at once, now that the modem answers.
-            await self._quiet()
             if await self._barrier():
                 self._in_step = True
                 return True
         return False
 
     async def _barrier(self) -> bool:
+        """Ask until each question got the answer with its own name; the OK of a text that a killed run has left on
+        air, and the answers that queued up behind it, have other names or none."""
         for _ in range(QUIET_ROUNDS):
             answer = await self._ask(commands.PDU_MODE_QUERY)
             if answer.lines:
-                return True
+                # The killed run may have left this very question behind: only a second one is surely our own.
+                answer = await self._ask(commands.INDICATIONS_READ)
+                if answer.lines:
+                    return True
             if answer.error is not None:
                 # A modem that cannot say its mode: late results show themselves in a pause instead.
                 await self._quiet()
                 return (await self._ask(commands.AT)).error is not SILENT
-            await self._quiet()  # an older OK: our own answer is still to come and must not answer the next round
+            await (
+                self._quiet()
+            )  # an older OK: our own answer is still to come and must not answer the next round
         return False
 
     async def _quiet(self) -> None:

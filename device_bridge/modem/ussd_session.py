@@ -49,7 +49,8 @@ class UssdSession:
             self._answer = asyncio.get_running_loop().create_future()
             try:
                 await self._send(code)
-                notice = await asyncio.wait_for(self._answer, self._channel.timers.ussd_s)
+                async with asyncio.timeout(self._channel.timers.ussd_s):
+                    notice = await self._answer
             except (LinkLost, ModemSilent) as error:
                 raise DeviceNotReady(local("device_lost")) from error
             except TimeoutError as error:

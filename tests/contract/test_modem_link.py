@@ -163,3 +163,18 @@ def test_the_holder_of_a_port_is_named_where_it_can_be_seen(tmp_path: Path) -> N
     (folder / "fd" / "7").symlink_to(port)
     assert port_holder(str(port), tmp_path / "proc") == "ModemManager (process 812)"
     assert port_holder(str(tmp_path / "ttyUSB1"), tmp_path / "proc") is None
+
+
+async def test_a_cancellation_that_comes_together_with_the_result_is_not_swallowed() -> None:
+    done = threading.Event()
+
+    def work() -> int:
+        done.set()
+        return 1
+
+    task = asyncio.create_task(in_thread(work, 5, lambda _: None))
+    await asyncio.sleep(0)
+    assert done.wait(5)
+    with pytest.raises(asyncio.CancelledError):
+        task.cancel()
+        await task
