@@ -175,6 +175,6 @@ async def test_a_cancellation_that_comes_together_with_the_result_is_not_swallow
     task = asyncio.create_task(in_thread(work, 5, lambda _: None))
     await asyncio.sleep(0)
     assert done.wait(5)
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        task.cancel()
         await task
