@@ -197,9 +197,8 @@ class AtChannel:
                 # A modem that cannot say its mode: late results show themselves in a pause instead.
                 await self._quiet()
                 return (await self._ask(commands.AT)).error is not SILENT
-            await (
-                self._quiet()
-            )  # an older OK: our own answer is still to come and must not answer the next round
+            # An older OK: our own answer is still to come and must not answer the next round.
+            await self._quiet()
         return False
 
     async def _quiet(self) -> None:
