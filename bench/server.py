@@ -106,7 +106,7 @@ class Measured:
         self, directory: DataDir, config: Config, clock: Clock, path: Path | None = None
     ) -> SqliteStore:
         store = store_of(directory, config, clock, path)
-        store._connect = partial(_connect, self._delay_s)  # noqa: SLF001  the store takes it when it is made
+        store._file._connect = partial(_connect, self._delay_s)  # noqa: SLF001  the store takes it when it is made
         await store.open()
         return store
 
@@ -144,13 +144,13 @@ class Measured:
 
     def counters(self) -> dict[str, float]:
         """What the writer did so far."""
-        writer = self._gateway._store._writer  # noqa: SLF001
+        writer = self._gateway._store._file._writer  # noqa: SLF001
         assert writer is not None
         return {"commits": writer.commits, "units": writer.units}
 
     async def lines_up(self) -> int:
         attached = self._gateway._attachments._attached.values()  # noqa: SLF001
-        return sum(task.up for one in attached for task in one.tasks.values())
+        return sum(task.work.up for one in attached for task in one.tasks.values())
 
     async def stop(self) -> None:
         await self._null.cleanup()

@@ -50,6 +50,9 @@ class Outgoing:
 
 # ------------------------------------------------------------------ what comes back about a part
 
+WHOLE_ATTEMPT = 0
+"""``part`` of an outcome that counts for every part of the attempt: a phone said it of the attempt as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class PartSent:
@@ -132,6 +135,39 @@ class InboundReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class TextReceived:
+    """A text that a phone found in its own inbox and never saw as a PDU: whole, without TPDU (W3).
+
+    ``sent_at_ms`` is TP-SCTS as the phone kept it, None where it did not.
+    """
+
+    event_id: str
+    line_key: str
+    sender: str
+    text: str
+    sent_at_ms: int | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MmsReceived:
+    """An M-Retrieve.conf that a phone downloaded (OMA-TS-MMS_ENC), undecoded (W3)."""
+
+    event_id: str
+    line_key: str
+    pdu: bytes
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """What the device says of itself has changed; ``info`` is the device's from now on."""
+
+    info: DeviceInfo
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LineChanged:
     """A line appeared, changed its health or went away (``health.state``)."""
 
@@ -141,7 +177,16 @@ class LineChanged:
 
 
 DeviceEvent = (
-    PartSent | PartNotSent | PartRejected | PartLost | ReportReceived | InboundReceived | LineChanged
+    PartSent
+    | PartNotSent
+    | PartRejected
+    | PartLost
+    | ReportReceived
+    | InboundReceived
+    | TextReceived
+    | MmsReceived
+    | LineChanged
+    | DeviceChanged
 )
 
 
@@ -158,7 +203,8 @@ class LineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LineIdentity:
-    """One SIM. ``key`` is the ICCID, or ``imsi:…`` where the SIM hides it; it moves with the SIM."""
+    """One SIM. ``key`` is the ICCID, ``imsi:…`` where a modem's SIM hides it, ``sub:INSTALL:SUBSCRIPTION`` on a phone
+    that hides both; it moves with the SIM."""
 
     key: str
     iccid: str | None
@@ -181,14 +227,47 @@ class LineHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsCap:
+    """The device itself lets out at most ``parts`` in any ``window_s`` seconds, over all its lines together."""
+
+    parts: int
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a line can do. ``journal``: the device remembers outcomes across a break, so doubt can be asked away."""
+    """What a line can do.
+
+    ``journal``: the device takes an attempt whole, asks ``cleared`` once, for its first part, answers for each part
+    in its own time and order, and remembers across a break; :meth:`Device.resume` asks it. ``window``: attempts
+    that it carries at a time. ``cap``: what the device's own platform enforces.
+    """
 
     delivery_reports: bool = True
     flash: bool = True
     binary: bool = True
     ussd: bool = False
     journal: bool = False
+    window: int = 1
+    cap: PartsCap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHealth:
+    """What a phone says of itself; None where it does not tell. ``way`` is "usb" or "lan"."""
+
+    way: str | None = None
+    app_version: str | None = None
+    battery_percent: int | None = None
+    charging: bool | None = None
+    temperature_c: float | None = None
+    airplane: bool | None = None
+    free_bytes: int | None = None
+    standby_bucket: str | None = None
+    doze_exempt: bool | None = None
+    default_sms_app: bool | None = None
+    missing_permissions: tuple[str, ...] = ()
+    cap: PartsCap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +282,7 @@ class DeviceInfo:
     firmware: str | None = None
     emulated: bool = False
     notes: tuple[str, ...] = field(default=())
+    health: DeviceHealth | None = None
 
 
 Cleared = Callable[[OutgoingPart], Awaitable[bool]]
@@ -210,7 +290,7 @@ Cleared = Callable[[OutgoingPart], Awaitable[bool]]
 
 
 class Line(Protocol):
-    """One SIM that can send. A line carries one attempt at a time; callers do not overlap ``submit``."""
+    """One SIM that can send. Callers overlap at most ``capabilities.window`` calls of ``submit``."""
 
     @property
     def identity(self) -> LineIdentity: ...
@@ -224,6 +304,10 @@ class Line(Protocol):
         Stops after the first verdict that is not :class:`PartSent`, and without a verdict when ``cleared`` says
         no. A ``PartSent`` is yielded as soon as the radio says so; what the device still has to say (a final OK)
         is awaited when the iterator is asked for more.
+
+        A line with a journal yields the verdicts of all parts in whatever order they come, each with the
+        ``event_id`` to acknowledge once it is recorded. When its link breaks after the attempt was handed over, the
+        iterator just ends: the attempt stays SUBMITTING, and :meth:`Device.resume` takes it up.
 
         Raises:
             NotSubmitted: the device is gone or not ready and the part asked for is certainly not on air.
@@ -275,6 +359,16 @@ class Device(Protocol):
 
     def events(self) -> AsyncIterator[DeviceEvent]:
         """Yield what comes by itself until the device is closed or its link is lost (then the iterator ends)."""
+        ...
+
+    async def resume(self, attempt_ids: tuple[str, ...]) -> None:
+        """Ask an open device with a journal what became of attempts that it was given before a break.
+
+        Answers come by :meth:`events`: an outcome as it was, "certainly not sent" for what the device never knew
+        (its id is burned), *lost* when no intent comes in time. A device without a journal says nothing.
+
+        On air: never
+        """
         ...
 
     async def acknowledge(self, event_id: str) -> None:

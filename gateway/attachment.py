@@ -14,13 +14,24 @@ from typing import Any
 
 import structlog
 
-from device_bridge.device import Device, DeviceInfo, Line, LineChanged, LineHealth, LineIdentity, LineState
+from device_bridge.device import (
+    Device,
+    DeviceChanged,
+    DeviceInfo,
+    Line,
+    LineChanged,
+    LineHealth,
+    LineIdentity,
+    LineState,
+)
 from device_bridge.errors import DeviceBridgeError, DeviceNotReady
 from device_bridge.sms.outcome import Outcome, local
 from gateway.clock import Clock
-from gateway.dispatcher import LineTask, Outlook, PaceDefaults, run_events
+from gateway.dispatcher import LineTask, run_events
+from gateway.handover import JournalTask
+from gateway.line_work import Outlook, PaceDefaults
 from gateway.store.protocol import Store, StoreUnavailable
-from gateway.store.rows import LineSettings
+from gateway.store.rows import LineRow, LineSettings
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +43,7 @@ DRAIN_S = 30.0
 """A text that is on air at shutdown is waited for this long; then it stays SUBMITTING for ``recover``."""
 
 SettingsOf = Callable[[LineIdentity], LineSettings]
+Carrier = LineTask | JournalTask
 
 
 @dataclass(slots=True)
@@ -39,7 +51,7 @@ class Attached:
     """One device and the tasks of its lines."""
 
     device: Device
-    tasks: dict[str, LineTask] = field(default_factory=dict)
+    tasks: dict[str, Carrier] = field(default_factory=dict)
     running: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     line_ids: dict[str, str] = field(default_factory=dict)
     told: dict[str, tuple[LineState, Outcome | None]] = field(default_factory=dict)
@@ -64,9 +76,14 @@ class Attachments:
 
     # ------------------------------------------------------------------ what is asked of it
 
-    def watch(self, name: str, device: Device, settings_of: SettingsOf) -> None:
-        """Keep a device open from now on; ``name`` is where it is (a port)."""
+    def watch(self, name: str, device: Device, settings_of: SettingsOf, *, comes_later: bool = False) -> None:
+        """Keep a device open from now on; ``name`` is where it is (a port).
+
+        ``comes_later``: it opens when it likes (a phone dials us), so the start does not wait for it.
+        """
         self._looked[name] = asyncio.Event()
+        if comes_later:
+            self._looked[name].set()
         self._watches[name] = asyncio.create_task(
             self._watch(name, device, settings_of), name=f"device {name}"
         )
@@ -93,7 +110,7 @@ class Attachments:
         """Find an attached line by the store's id. Raises LookupError."""
         for attached in self._attached.values():
             for task in attached.tasks.values():
-                if task.row.id == line_id:
+                if task.work.row.id == line_id:
                     return task.line
         raise LookupError(line_id)
 
@@ -102,9 +119,9 @@ class Attachments:
         self._stopping = True
         tasks = [task for attached in self._attached.values() for task in attached.tasks.values()]
         for task in tasks:
-            task.stop()
+            task.work.stop()
         running = [task for attached in self._attached.values() for task in attached.running.values()]
-        if any(task.on_air for task in tasks):
+        if any(task.work.on_air for task in tasks):
             impatient = asyncio.create_task(second_signal.wait())
             drained = asyncio.create_task(asyncio.wait(running))
             both: set[asyncio.Task[Any]] = {impatient, drained}
@@ -156,8 +173,13 @@ class Attachments:
                 await self._line_seen(attached, line, await line.health(), settings_of)
             self._looked[name].set()
 
-            async def changed(event: LineChanged) -> None:
-                await self._line_changed(attached, event, settings_of)
+            async def changed(event: LineChanged | DeviceChanged) -> None:
+                if isinstance(event, DeviceChanged):
+                    await self._seen(event.info, None, attached=True)
+                else:
+                    await self._line_changed(attached, event, settings_of)
+
+            await device.resume(await self._store.open_attempts(device.info.id))
 
             await run_events(device, attached.line_ids, self._store, changed)
             log.warning("device.lost", address=name, device_id=device.info.id)
@@ -170,8 +192,8 @@ class Attachments:
         """End the line tasks after the driver's verdict on what was on air, then say that the lines are down."""
         device = attached.device
         for task in attached.tasks.values():
-            task.up = False
-            task.stop()
+            task.work.up = False
+            task.work.stop()
         if not self._stopping:
             await asyncio.gather(*attached.running.values(), return_exceptions=True)
         for running in attached.running.values():
@@ -197,44 +219,64 @@ class Attachments:
             return
         gone = attached.tasks.pop(event.line_key, None)
         if gone is not None:
-            gone.up = False
-            gone.stop()
+            gone.work.up = False
+            gone.work.stop()
             await self._store.line_seen(gone.line.identity, attached.device.info.id, event.health)
 
     async def _line_seen(
         self, attached: Attached, line: Line, health: LineHealth, settings_of: SettingsOf
     ) -> None:
         key = line.identity.key
+        if self._is_claimed_elsewhere(attached, key, health):
+            log.warning("line.in_two_devices", key=key, device_id=attached.device.info.id)
+            await self._store.conflict(attached.device.info.id, "line_in_two_devices")
+            return
         settings = settings_of(line.identity)
         row = await self._store.line_seen(line.identity, attached.device.info.id, health, settings)
         attached.line_ids[key] = row.id
         task = attached.tasks.get(key)
         if task is None or task.line is not line:
             if task is not None:
-                task.stop()
-            task = LineTask(line, row, self._store, self._clock, self._pace)
-            task.node = self._node
-            task.outlook = self._outlook
+                task.work.stop()
+            task = self._carrier(attached.device, line, row)
             attached.tasks[key] = task
             attached.running[key] = asyncio.create_task(self._run(task), name=f"line {row.id}")
         if attached.told.get(key) != (health.state, health.reason):
             attached.told[key] = (health.state, health.reason)
             reason = health.reason.code if health.reason else None
             log.info("line.changed", line_id=row.id, state=health.state.value, reason=reason)
-        task.row = row
-        task.up = health.state is LineState.UP
-        task.wake.set()
+        task.work.row = row
+        task.work.up = health.state is LineState.UP
+        task.work.wake.set()
 
-    async def _run(self, task: LineTask) -> None:
+    def _is_claimed_elsewhere(self, attached: Attached, key: str, health: LineHealth) -> bool:
+        """A SIM moves, but it is not in two devices at once: who has it up keeps it (rules CMP-2)."""
+        others = (other for other in self._attached.values() if other is not attached)
+        return health.state is LineState.UP and any(
+            key in other.tasks and other.tasks[key].work.up for other in others
+        )
+
+    def _carrier(self, device: Device, line: Line, row: LineRow) -> Carrier:
+        task: Carrier
+        if line.capabilities.journal:
+            task = JournalTask(line, row, self._store, self._clock, self._pace)
+            task.acknowledge = device.acknowledge
+        else:
+            task = LineTask(line, row, self._store, self._clock, self._pace)
+        task.work.node = self._node
+        task.work.outlook = self._outlook
+        return task
+
+    async def _run(self, task: Carrier) -> None:
         """Run a line's loop for as long as the line is there; a defect in it is logged and the loop restarted."""
         while True:
             await self.sending_allowed.wait()
             try:
                 await task.run()
             except Exception:
-                log.exception("line.loop_failed", line_id=task.row.id)
+                log.exception("line.loop_failed", line_id=task.work.row.id)
                 await asyncio.sleep(REOPEN_FIRST_S)
                 with suppress(StoreUnavailable):
-                    await self._store.recover(self._node, task.row.id)
+                    await self._store.recover(self._node, task.work.row.id)
             else:
                 return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
-from device_bridge.device import InboundReceived
+from device_bridge.device import InboundReceived, MmsReceived, TextReceived
 from device_bridge.errors import DecodeError
 from device_bridge.sms.tpdu import Deliver, decode_deliver
 from device_bridge.sms.wap_push import recognise
@@ -47,6 +47,34 @@ def read_received(line_id: str, event: InboundReceived) -> NewInbound:
         sent_at_ms=deliver.scts.at_ms,
         concat=(concat.reference, concat.total, concat.number) if concat else None,
         fingerprint=fingerprint,
+    )
+
+
+def read_text(line_id: str, event: TextReceived) -> NewInbound:
+    """Turn a text that a phone found in its own inbox into what is stored; it comes whole and has no TPDU."""
+    return NewInbound(
+        line_id=line_id,
+        sender=event.sender,
+        tpdu=b"",
+        at_ms=event.at_ms,
+        type="sms",
+        text=event.text,
+        sent_at_ms=event.sent_at_ms,
+        # By the phone's own number of it, never by its words: people do write the same thing twice.
+        fingerprint=hashlib.sha256(f"text|{event.event_id}|{event.at_ms}".encode()).hexdigest(),
+    )
+
+
+def read_mms(line_id: str, event: MmsReceived) -> NewInbound:
+    """Turn a downloaded multimedia message into what is stored: its octets as they came."""
+    return NewInbound(
+        line_id=line_id,
+        sender="",
+        tpdu=b"",
+        at_ms=event.at_ms,
+        type="mms",
+        octets=event.pdu,
+        fingerprint=hashlib.sha256(event.pdu).hexdigest(),
     )
 
 

@@ -28,13 +28,13 @@ from gateway.attachment import Attachments
 from gateway.clock import STEP_S, SteadyClock, SystemClock
 from gateway.config import Config, Modem
 from gateway.datadir import DataDir
-from gateway.dispatcher import PaceDefaults
 from gateway.http.app import build_app
 from gateway.http.protocol import listen, make_runner
 from gateway.http.services import ApiSettings, Services
 from gateway.ids import new_id
 from gateway.keys import digest
 from gateway.line_actions import AttachedLineActions
+from gateway.line_work import PaceDefaults
 from gateway.sandbox import Sandbox
 from gateway.startup import (
     TENANT,

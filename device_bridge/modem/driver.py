@@ -169,6 +169,12 @@ class GsmModem:
         while (event := await events.get()) is not None:
             yield event
 
+    async def resume(self, attempt_ids: tuple[str, ...]) -> None:
+        """Say nothing: a modem keeps no journal, and what it still says late comes by :meth:`events`.
+
+        On air: never
+        """
+
     async def acknowledge(self, event_id: str) -> None:
         """Let the modem drop its own record of a committed event (W3), before the next text goes out.
 

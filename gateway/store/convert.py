@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, replace
 from typing import Any
 
+from device_bridge.device import DeviceHealth, PartsCap
 from device_bridge.sms.outcome import Outcome, OutcomeClass
 from gateway.message import (
     Inbound,
@@ -232,7 +233,18 @@ def load_device(row: Row) -> DeviceRow:
         attached=bool(row["attached"]),
         reason=outcome_from_json(row["reason"]),
         last_seen_ms=row["last_seen"],
+        notes=tuple(json.loads(row["notes"])) if row["notes"] else (),
+        health=_health(row["health"]),
     )
+
+
+def _health(text: str | None) -> DeviceHealth | None:
+    if text is None:
+        return None
+    said = json.loads(text)
+    said["missing_permissions"] = tuple(said["missing_permissions"])
+    said["cap"] = PartsCap(**said["cap"]) if said["cap"] else None
+    return DeviceHealth(**said)
 
 
 def load_key(row: Row) -> KeyRow:

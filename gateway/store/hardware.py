@@ -7,6 +7,7 @@ Source: design, *Words*: identity is ICCID or IMSI, never a port.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from device_bridge.device import DeviceInfo, LineHealth, LineIdentity
@@ -37,6 +38,8 @@ def device_seen(tx: Tx, seen: DeviceInfo, reason: Outcome | None, *, attached: b
         emulated=int(seen.emulated),
         attached=int(attached),
         reason=outcome_to_json(reason),
+        notes=json.dumps(seen.notes),
+        health=None if seen.health is None else json.dumps(asdict(seen.health)),
         at=tx.now_ms,
     )
     tx.touched.add("lines")

@@ -32,6 +32,7 @@ from gateway.store.rows import (
     Pace,
     Page,
     PartStarting,
+    PhoneRow,
     StoredAnswer,
     View,
     WebhookRow,
@@ -129,11 +130,14 @@ class Store(Protocol):
         """Record a verdict and, in the same transaction, claim the next message or start the next part."""
         ...
 
-    async def record(self, outcome: PartOutcome) -> None:
-        """Record what a device says of a part, now or late; what does not fit is history only."""
+    async def record(self, outcome: PartOutcome, speaker: str | None = None) -> None:
+        """Record what a device says of a part, now or late; what does not fit is history only.
+
+        ``speaker`` is the id of the device with a journal that says it: of attempts that it was not given it is not
+        believed."""
         ...
 
-    async def record_report(self, line_id: str, report: ReportReceived) -> None:
+    async def record_report(self, line_id: str, report: ReportReceived, speaker: str | None = None) -> None:
         """Store a STATUS-REPORT and match it to a part; unmatched ones are tried again later."""
         ...
 
@@ -158,7 +162,13 @@ class Store(Protocol):
         ...
 
     async def recover(self, node: str, line_id: str | None = None) -> int:
-        """Turn SUBMITTING that this node, or one line of it, left behind into *lost*; returns how many."""
+        """Turn SUBMITTING that this node, or one line of it, left behind into *lost*; returns how many.
+
+        What a device with a journal was given is left: it is asked when it is back, and *lost* comes in time."""
+        ...
+
+    async def open_attempts(self, device_id: str) -> tuple[str, ...]:
+        """List attempts that a device with a journal was given and whose end nobody knows."""
         ...
 
     # ---- inbound
@@ -197,6 +207,26 @@ class Store(Protocol):
 
     async def patch_line(self, view: View, line_id: str, changes: dict[str, object]) -> LineRow:
         """Change ``label``, ``number``, ``pools``, ``paused``, ``per_minute`` or ``per_day``. Raises NotFound."""
+        ...
+
+    # ---- phones
+    async def pair_phone(self, row: PhoneRow) -> None:
+        """Remember a pairing; a phone that is paired again gets its new key in place of the old one."""
+        ...
+
+    async def phone_by_key(self, key_id: str) -> PhoneRow | None:
+        """Find a phone, revoked or not, by the public part of its key."""
+        ...
+
+    async def phones(self, tenant: str) -> tuple[PhoneRow, ...]: ...
+
+    async def change_phone(self, tenant: str, install_id: str, changes: dict[str, object]) -> PhoneRow:
+        """Change ``serialno``, ``label``, ``revoked_at_ms``, ``cap_parts``, ``cap_window_s`` or ``last_seen_ms``.
+        Raises NotFound."""
+        ...
+
+    async def conflict(self, device_id: str, reason: str) -> None:
+        """Emit ``device.conflict``: two devices claim what only one can have."""
         ...
 
     async def remembered(self, name: str) -> str | None:

@@ -265,7 +265,7 @@ def _try_again(tx: Tx, message: Row, again: TryAgain, folded: Fold) -> dict[str,
         change["attempts"] = max(message["attempts"] - 1, 0)
     if again.avoid_line:
         change["avoid_line"] = message["line"]
-    if folded.sent_now:
+    if folded.sent_now and message["device"] is None:
         change |= pinned(message, tx.now_ms + PIN_MS)
     return change
 

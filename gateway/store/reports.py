@@ -20,6 +20,7 @@ from gateway.message import PartState
 from gateway.store.crypto import DamagedRow
 from gateway.store.inbound import store_inbound
 from gateway.store.numbers import tail
+from gateway.store.phones import is_foreign
 from gateway.store.record import Evidence, apply
 from gateway.store.rows import NewInbound
 from gateway.store.transaction import Row, Tx
@@ -33,8 +34,11 @@ MR_SLACK = 8
 """Each SUBMIT before a part in doubt of which nobody knows whether it used up a TP-MR moves the prediction by one."""
 
 
-def record_report(tx: Tx, line_id: str, report: ReportReceived) -> None:
-    """Match a report to its part and record what it says; keep it when no part is known for it yet."""
+def record_report(tx: Tx, line_id: str, report: ReportReceived, speaker: str | None = None) -> None:
+    """Match a report to its part and record what it says; keep it when no part is known for it yet.
+
+    ``speaker`` is the device with a journal that brings it, see :func:`gateway.store.phones.is_foreign`.
+    """
     line = tx.one("line_by_id", id=line_id)
     if line is None:
         return
@@ -45,6 +49,8 @@ def record_report(tx: Tx, line_id: str, report: ReportReceived) -> None:
         return
     part = None
     if report.attempt_id is not None and report.part is not None:
+        if speaker is not None and is_foreign(tx, report.attempt_id, report.part, speaker):
+            return
         part = tx.one("part_by_attempt", attempt_id=report.attempt_id, number=report.part)
     if part is None:
         part = _match(tx, line_id, decoded)

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-from device_bridge.device import Outgoing
+from device_bridge.device import DeviceHealth, Outgoing, PartsCap
 from device_bridge.sms.outcome import Outcome
 from gateway.message import InboundType, Message, MessageState
 
@@ -125,6 +125,9 @@ class Pace:
     per_minute: int = 0
     per_day: int = 0
     day_start_ms: int = 0
+    cap: PartsCap | None = None
+    """What the device itself lets out, counted over all its lines; needs ``device_id``."""
+    device_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class Claim:
     node: str
     candidates: tuple[Prepared, ...]
     pace: Pace
+    journal: bool = False
+    """The device takes an attempt whole and can be asked about it later: all parts start with the claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,26 @@ class DeviceRow:
     attached: bool
     reason: Outcome | None
     last_seen_ms: int
+    notes: tuple[str, ...] = ()
+    health: DeviceHealth | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneRow:
+    """A phone that was paired. ``key_digest`` is SHA-256 of its key (rules CMP-2); ``cap`` is what its platform lets
+    out as adb read it, None where nobody did."""
+
+    install_id: str
+    tenant: str
+    key_id: str
+    key_digest: bytes
+    paired_at_ms: int
+    serialno: str | None = None
+    label: str | None = None
+    revoked_at_ms: int | None = None
+    cap_parts: int | None = None
+    cap_window_s: int | None = None
+    last_seen_ms: int | None = None
 
 
 # ------------------------------------------------------------------ keys

@@ -1,36 +1,35 @@
-"""Owns the SQLite store: one writer thread with group commit, readers with connections of their own.
+"""Owns the SQLite store: each verb of the domain, as the function that has its rules and the way it is committed.
 
-Knows no rules of the domain; each verb names the function that has them. WAL, ``synchronous = FULL``.
-Source: https://www.sqlite.org/wal.html; design, *Store*.
+Knows no rules and no file: :mod:`gateway.store.sqlite_file` runs what stands here.
+Source: the Store seam, :mod:`gateway.store.protocol`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
-import sqlite3
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import structlog
-from sqlite_utils import Database
 
 from device_bridge.device import DeviceInfo, LineHealth, LineIdentity, PartOutcome, ReportReceived
 from device_bridge.sms.outcome import Outcome
 from gateway.clock import Clock, midnight_ms
 from gateway.lifecycle import Happening
 from gateway.message import Inbound, Message, MessageState, NewMessage, PartDetail, TimelineEntry
-from gateway.store import credentials, events, hardware, inbound, messages, reports, subscriptions, work
+from gateway.store import (
+    credentials,
+    events,
+    hardware,
+    inbound,
+    messages,
+    phones,
+    reports,
+    subscriptions,
+    work,
+)
 from gateway.store.convert import load_inbound
 from gateway.store.crypto import KeyRing
-from gateway.store.migrations import MIGRATIONS
-from gateway.store.protocol import NotFound, StoreUnavailable, Topic
-from gateway.store.queries import QUERIES
+from gateway.store.protocol import NotFound, Topic
 from gateway.store.rows import (
     Admitted,
     Claim,
@@ -49,32 +48,18 @@ from gateway.store.rows import (
     Pace,
     Page,
     PartStarting,
+    PhoneRow,
     RetryRule,
     StoredAnswer,
     View,
     WebhookRow,
 )
+from gateway.store.sqlite_file import Connect, SqliteFile, connect
 from gateway.store.transaction import Tx
-from gateway.store.writer import Connector, GroupWriter
 
-T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
-READERS = 2
-BUSY_TIMEOUT_MS = 5_000
-"""The command line may write to the same file for a moment; longer means that something is wrong."""
-WAL_TRUNCATE_BYTES = 64 * 1024 * 1024
-WAL_CHECKPOINT_BYTES = 4 * 1024 * 1024
-DATA_KEYS = "data_keys"
-"""The fact that lists the ids of all keys that have sealed something here."""
 UNSAID = LineSettings()
-
-Connect = Callable[[str], sqlite3.Connection]
-
-
-def connect(uri: str) -> sqlite3.Connection:
-    """Open a connection that leaves transactions to us."""
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
 
 
 class SqliteStore:
@@ -90,177 +75,30 @@ class SqliteStore:
         retry: RetryRule | None = None,
         connect: Connect = connect,
     ) -> None:
-        self._path = path
-        self._ring = ring
-        self._clock = clock
+        self._file = SqliteFile(path, ring, clock, retry or RetryRule(), connect)
         self._max_queued = max_queued
-        self._retry = retry or RetryRule()
-        self._connect = connect
-        self._signals: dict[str, list[asyncio.Event]] = {}
-        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
-        self._reader = threading.local()
-        self._writer: GroupWriter | None = None
-
-    # ------------------------------------------------------------------ opening and closing
+        self._write = self._file.write
+        self._read = self._file.read
 
     async def open(self) -> None:
-        """Migrate (after a copy of the file) and start.
-
-        Raises:
-            StoreUnavailable: the file cannot be opened or migrated, or a data key is missing; the text says which.
-        """
-        try:
-            await asyncio.to_thread(self._migrate)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreUnavailable(f"{self._path} cannot be opened: {error}") from error
-        connector = Connector(lambda: self._open("rw"), lambda: _identity(self._path))
-        self._writer = GroupWriter(connector, self._ring, self._clock, self._retry)
-        self._writer.start(self._announce)
+        await self._file.open()
 
     async def close(self) -> None:
-        if self._writer is not None:
-            await self._writer.stop()
-            self._writer = None
-        await asyncio.to_thread(self._readers.shutdown)
-
-    def _open(self, mode: str) -> Database:
-        connection = self._connect(f"file:{self._path}?mode={mode}")
-        connection.row_factory = sqlite3.Row
-        db = Database(connection)
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            "secure_delete = ON",
-            f"busy_timeout = {BUSY_TIMEOUT_MS}",
-            "wal_autocheckpoint = 0",  # checkpoints run on a tick, beside the writer, never in a claim's commit
-        ):
-            db.execute(f"PRAGMA {pragma}").close()
-        return db
-
-    def _migrate(self) -> None:
-        fresh = not self._path.exists()
-        if fresh:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        db = self._open("rw")
-        try:
-            pending = MIGRATIONS.pending(db)
-            if pending and not fresh and db.table_names():
-                copy = self._path.with_name(f"{self._path.name}.before-{pending[0].name}")
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
-                shutil.copy2(self._path, copy)
-                log.info("store.copied_before_migration", copy=copy.name)
-            MIGRATIONS.apply(db)
-            self._check_keys(db)
-        finally:
-            db.conn.close()
-
-    def _check_keys(self, db: Database) -> None:
-        """Refuse a database that was sealed with a key that the ring lacks, before anything is read or sent."""
-        known = db.execute(QUERIES["fact_get"], {"name": DATA_KEYS}).fetchone()
-        used: list[str] = json.loads(known["value"]) if known else []
-        missing = [key_id for key_id in used if key_id not in self._ring.key_ids]
-        if missing:
-            raise StoreUnavailable(
-                f"{self._path} needs data key {', '.join(missing)}: restore keys/data.json from the backup"
-            )
-        newest = self._ring.newest_id
-        if newest is not None and newest not in used:
-            db.execute(QUERIES["fact_put"], {"name": DATA_KEYS, "value": json.dumps([*used, newest])}).close()
-
-    # ------------------------------------------------------------------ units
-
-    def _write(
-        self, unit: Callable[[Tx], T], *, linger: bool = False, crowd: bool = False
-    ) -> asyncio.Future[T]:
-        if self._writer is None:
-            raise StoreUnavailable("the store is closed")
-        return self._writer.submit(unit, linger=linger, crowd=crowd)
-
-    async def _read(self, unit: Callable[[Tx], T]) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._readers, self._read_in_thread, unit)
-        except RuntimeError as error:  # the executor was shut down
-            raise StoreUnavailable("the store is closed") from error
-
-    def _read_in_thread(self, unit: Callable[[Tx], T]) -> T:
-        try:
-            db: Database | None = getattr(self._reader, "db", None)
-            now = _identity(self._path)
-            if db is None or self._reader.identity != now:
-                db = self._open("rw")
-                self._reader.db, self._reader.identity = db, now
-            db.conn.execute("BEGIN")
-            try:
-                return unit(Tx(db, self._ring, self._clock.now_ms(), self._retry))
-            finally:
-                if db.conn.in_transaction:
-                    db.conn.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._reader.db = None
-            raise StoreUnavailable(f"the database cannot be read: {error}") from error
-
-    def signal(self, topic: Topic) -> asyncio.Event:
-        event = asyncio.Event()
-        event.set()
-        self._signals.setdefault(topic, []).append(event)
-        return event
-
-    def _announce(self, topics: set[str]) -> None:
-        for topic in topics:
-            for event in self._signals.get(topic, ()):
-                event.set()
+        await self._file.close()
 
     async def ping(self) -> None:
         await self._write(lambda tx: tx.run("fact_put", name="ping", value=str(tx.now_ms)))
 
-    # ------------------------------------------------------------------ upkeep
-
     async def checkpoint(self) -> int:
-        """Move the write-ahead log into the file, beside the writer; returns the size of the log in bytes."""
-        wal = self._path.with_name(self._path.name + "-wal")
-        size = wal.stat().st_size if wal.exists() else 0
-        if size < WAL_CHECKPOINT_BYTES:
-            return size
-        mode = "TRUNCATE" if size > WAL_TRUNCATE_BYTES else "PASSIVE"
-        await self._read_plain(f"PRAGMA wal_checkpoint({mode})")
-        return size
-
-    async def _read_plain(self, sql: str) -> None:
-        def run() -> None:
-            db = self._open("rw")
-            try:
-                db.execute(sql).close()
-            finally:
-                db.conn.close()
-
-        loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(self._readers, run)
-        except sqlite3.Error as error:
-            log.warning("store.checkpoint_failed", reason=str(error))
+        return await self._file.checkpoint()
 
     async def backup(self, target: Path) -> None:
-        """Write a consistent copy of the database, mode 0600, while the gateway works.
+        await self._file.backup(target)
 
-        Raises:
-            StoreUnavailable: it could not be written; ``target`` is removed.
-        """
+    def signal(self, topic: Topic) -> asyncio.Event:
+        return self._file.signal(topic)
 
-        def run() -> None:
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-            try:
-                source, copy = self._open("rw"), sqlite3.connect(target)
-                source.conn.backup(copy)
-                copy.close()
-                source.conn.close()
-            except sqlite3.Error as error:
-                target.unlink(missing_ok=True)
-                raise StoreUnavailable(f"{target} could not be written: {error}") from error
-
-        await asyncio.get_running_loop().run_in_executor(self._readers, run)
+    # ------------------------------------------------------------------ upkeep
 
     async def hold_restored(self) -> int:
         """Hold everything that is not final, as ``restore`` promises; returns how many messages wait."""
@@ -332,11 +170,11 @@ class SqliteStore:
     def advance(self, outcome: PartOutcome, then: Claim | PartStarting | None) -> asyncio.Future[Claimed]:
         return self._write(lambda tx: work.advance(tx, outcome, then))
 
-    async def record(self, outcome: PartOutcome) -> None:
-        await self._write(lambda tx: work.record(tx, outcome))
+    async def record(self, outcome: PartOutcome, speaker: str | None = None) -> None:
+        await self._write(lambda tx: work.record(tx, outcome, speaker))
 
-    async def record_report(self, line_id: str, report: ReportReceived) -> None:
-        await self._write(lambda tx: reports.record_report(tx, line_id, report), linger=True)
+    async def record_report(self, line_id: str, report: ReportReceived, speaker: str | None = None) -> None:
+        await self._write(lambda tx: reports.record_report(tx, line_id, report, speaker), linger=True)
 
     async def store_inbound(self, new: NewInbound) -> Inbound | None:
         return await self._write(lambda tx: inbound.store_inbound(tx, new), linger=True)
@@ -346,6 +184,9 @@ class SqliteStore:
 
     async def recover(self, node: str, line_id: str | None = None) -> int:
         return await self._write(lambda tx: work.recover(tx, node, line_id))
+
+    async def open_attempts(self, device_id: str) -> tuple[str, ...]:
+        return await self._read(lambda tx: work.open_attempts(tx, device_id))
 
     # ------------------------------------------------------------------ inbound
 
@@ -413,6 +254,21 @@ class SqliteStore:
 
     async def patch_line(self, view: View, line_id: str, changes: dict[str, object]) -> LineRow:
         return await self._write(lambda tx: hardware.patch_line(tx, view, line_id, changes))
+
+    async def pair_phone(self, row: PhoneRow) -> None:
+        await self._write(lambda tx: phones.pair_phone(tx, row))
+
+    async def phone_by_key(self, key_id: str) -> PhoneRow | None:
+        return await self._read(lambda tx: phones.phone_by_key(tx, key_id))
+
+    async def phones(self, tenant: str) -> tuple[PhoneRow, ...]:
+        return await self._read(lambda tx: phones.phones(tx, tenant))
+
+    async def change_phone(self, tenant: str, install_id: str, changes: dict[str, object]) -> PhoneRow:
+        return await self._write(lambda tx: phones.change_phone(tx, tenant, install_id, changes))
+
+    async def conflict(self, device_id: str, reason: str) -> None:
+        await self._write(lambda tx: phones.conflict(tx, device_id, reason))
 
     async def remembered(self, name: str) -> str | None:
         def fact(tx: Tx) -> str | None:
@@ -500,11 +356,3 @@ class SqliteStore:
             return events.read_event(tx, event_id, with_text=False)
 
         return await self._write(write)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -8,8 +8,9 @@ Source: design, *The gap* and *Lifecycle*.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
-from device_bridge.device import PartLost, PartNotSent, PartOutcome, PartSent
+from device_bridge.device import WHOLE_ATTEMPT, PartLost, PartNotSent, PartOutcome, PartSent
 from device_bridge.sms.outcome import local
 from gateway.lifecycle import Happening
 from gateway.message import MessageState, PartState
@@ -20,11 +21,14 @@ from gateway.store.decisions import decide_locally
 from gateway.store.events import Happened, append, message_event
 from gateway.store.inbound import close_stale
 from gateway.store.numbers import tail
+from gateway.store.phones import is_foreign
 from gateway.store.record import PIN_MS, count, record_outcome
 from gateway.store.rows import Claim, Claimed, Looked, Pace, PartStarting, Prepared, PriorPart, Work
 from gateway.store.transaction import Row, Tx
 
 MINUTE_S = 60
+JOURNAL_WAIT_MS = 15 * 60_000
+"""A phone that is away this long with an attempt is given up for *lost*; what its journal says later still counts."""
 DAY_MS = 86_400_000
 IDEMPOTENCY_KEPT_MS = 2 * DAY_MS
 REPORTS_KEPT_MS = 14 * DAY_MS
@@ -53,15 +57,15 @@ def look(tx: Tx, line_id: str, limit: int, pace: Pace, beside: frozenset[str] = 
         paced_until_ms = _paced_until(tx, line_id, pace, rows[0]["parts"])
         if paced_until_ms is not None:
             return Looked((), paced_until_ms)
-    return _looked(tx, rows[:limit], line_id)
+    return _looked(tx, rows[:limit], line)
 
 
-def _looked(tx: Tx, rows: list[Row], line_id: str) -> Looked:
+def _looked(tx: Tx, rows: list[Row], line: Row) -> Looked:
     works: list[Work] = []
     unreadable: list[str] = []
     for row in rows:
         try:
-            works.append(_work(tx, row, line_id))
+            works.append(_work(tx, row, line))
         except DamagedRow:
             unreadable.append(row["id"])
     return Looked(tuple(works), unreadable=tuple(unreadable))
@@ -72,25 +76,32 @@ def _pools(line: Row) -> list[str]:
     return pools
 
 
-def _work(tx: Tx, row: Row, line_id: str) -> Work:
+def _work(tx: Tx, row: Row, line: Row) -> Work:
     message = load_for_air(tx, row)
     if row["attempt"] == 0:
         return Work(message, 1, row["copy"], None, (), None, resend_after_doubt=False)
     parts = [p for p in tx.rows("parts_of_message", message_id=row["id"]) if p["copy"] == row["copy"]]
     last_at = max((p["submitted_at"] or 0 for p in parts), default=0)
     untouched = not any(p["state"] in MAYBE_OUT for p in parts)
-    same_line = row["line"] == line_id
-    goes_on = row["parts"] == 1 or untouched or (same_line and tx.now_ms - last_at < PIN_MS)
+    same_line = row["line"] == line["id"]
+    # A phone builds its TPDUs itself: a set that it began cannot be completed, by it or by a modem.
+    joinable = same_line and row["device"] is None and not _builds_tpdus(tx, line)
+    goes_on = row["parts"] == 1 or untouched or (joinable and tx.now_ms - last_at < PIN_MS)
     return Work(
         message=message,
         attempt=row["attempt"] + 1,
         copy=row["copy"] if goes_on else row["copy"] + 1,
         reference=row["concat_reference"] if goes_on else None,
         # TP-RD and a kept TP-MR mean something only to the SMSC that may have the first try, from the same SIM.
-        prior=_prior(parts) if goes_on and same_line else (),
+        prior=_prior(parts) if goes_on and joinable else (),
         last_attempt_at_ms=last_at,
-        resend_after_doubt=bool(row["resend_after_doubt"]) and same_line,
+        resend_after_doubt=bool(row["resend_after_doubt"]) and joinable,
     )
+
+
+def _builds_tpdus(tx: Tx, line: Row) -> bool:
+    device = tx.one("device_by_id", id=line["device_id"])
+    return device is not None and device["kind"] == "phone"
 
 
 def _prior(parts: list[Row]) -> tuple[PriorPart, ...]:
@@ -136,6 +147,8 @@ def claim(tx: Tx, wanted: Claim) -> Claimed:
             sender=line["number"],
             node=wanted.node,
             now=tx.now_ms,
+            due=tx.now_ms + JOURNAL_WAIT_MS if wanted.journal else None,
+            device=wanted.device_id if wanted.journal else None,
             sandbox=line["emulated"],
         )
         if row is not None:
@@ -145,6 +158,7 @@ def claim(tx: Tx, wanted: Claim) -> Claimed:
 
 
 def _write_claim(tx: Tx, row: Row, prepared: Prepared, wanted: Claim) -> None:
+    started = len(prepared.outgoing.parts) if wanted.journal else 1
     tx.many(
         "part_insert",
         [
@@ -156,16 +170,18 @@ def _write_claim(tx: Tx, row: Row, prepared: Prepared, wanted: Claim) -> None:
                 "copy": prepared.copy,
                 "number": part.number,
                 "total": prepared.outgoing.parts_total,
-                "state": PartState.WAITING if i else PartState.SUBMITTING,
+                "state": PartState.SUBMITTING if i < started else PartState.WAITING,
                 "line": row["line"],
+                "device": row["device"],
                 "to_tail": tail(row["to_number"]),
                 "tpdu": tx.seal(f"part|tpdu|{prepared.attempt_id}-{part.number}", part.tpdu),
-                "submitted_at": None if i else tx.now_ms,
+                "submitted_at": tx.now_ms if i < started else None,
             }
             for i, part in enumerate(prepared.outgoing.parts)
         ],
     )
-    tx.run("line_use_add", line=row["line"], second=tx.now_ms // 1000, parts=len(prepared.outgoing.parts))
+    for payer in (row["line"], *((_cap_key(wanted.pace),) if wanted.pace.cap else ())):
+        tx.run("line_use_add", line=payer, second=tx.now_ms // 1000, parts=len(prepared.outgoing.parts))
     count(tx, row["tenant"], MessageState.QUEUED, -1)
     count(tx, row["tenant"], MessageState.SUBMITTING, 1)
     detail: dict[str, object] = {"device": wanted.device_id}
@@ -178,26 +194,39 @@ def _write_claim(tx: Tx, row: Row, prepared: Prepared, wanted: Claim) -> None:
     )
 
 
+def _cap_key(pace: Pace) -> str:
+    return f"device:{pace.device_id}"
+
+
 def _paced_until(tx: Tx, line_id: str, pace: Pace, parts: int) -> int | None:
     """When the line may carry ``parts`` more; None: now. A message longer than a limit goes into an empty window."""
-    now_s = tx.now_ms // 1000
-    free_at_s: int | None = None
-    if pace.per_minute:
-        used = tx.rows("line_use_seconds", line=line_id, second=now_s - MINUTE_S)
-        too_many = sum(use["parts"] for use in used) + parts - pace.per_minute
-        for use in used:
-            if too_many <= 0:
-                break
-            too_many -= use["parts"]
-            free_at_s = use["second"] + MINUTE_S + 1
-        if free_at_s is not None:
-            return free_at_s * 1000
+    windows = [(line_id, MINUTE_S, pace.per_minute)]
+    if pace.cap is not None:
+        windows.append((_cap_key(pace), pace.cap.window_s, pace.cap.parts))
+    times = [_free_at_s(tx, window, parts) for window in windows if window[2]]
+    free_at_s = max((at_s for at_s in times if at_s is not None), default=None)
+    if free_at_s is not None:
+        return free_at_s * 1000
     if pace.per_day:
         used_today = tx.one("line_use_since", line=line_id, second=pace.day_start_ms // 1000)
         taken = int(used_today["parts"]) if used_today else 0
         if taken and taken + parts > pace.per_day:
             return pace.day_start_ms + DAY_MS
     return None
+
+
+def _free_at_s(tx: Tx, window: tuple[str, int, int], parts: int) -> int | None:
+    """When a sliding window (whose use, its seconds, its limit) has room for ``parts``; None: now."""
+    payer, window_s, limit = window
+    used = tx.rows("line_use_seconds", line=payer, second=tx.now_ms // 1000 - window_s)
+    too_many = sum(use["parts"] for use in used) + parts - limit
+    free_at_s: int | None = None
+    for use in used:
+        if too_many <= 0:
+            break
+        too_many -= use["parts"]
+        free_at_s = use["second"] + window_s + 1
+    return free_at_s
 
 
 def advance(tx: Tx, outcome: PartOutcome, then: Claim | PartStarting | None) -> Claimed:
@@ -209,8 +238,18 @@ def advance(tx: Tx, outcome: PartOutcome, then: Claim | PartStarting | None) -> 
     return claim(tx, then) if then is not None else Claimed(None)
 
 
-def record(tx: Tx, outcome: PartOutcome) -> None:
-    """Record a verdict, then look whether a report that came too early now has its part."""
+def record(tx: Tx, outcome: PartOutcome, speaker: str | None = None) -> None:
+    """Record a verdict, then look whether a report that came too early now has its part.
+
+    ``outcome.part`` 0 is the attempt as a whole: it counts for each of its parts. ``speaker`` is the device with a
+    journal that says it; of attempts that it was not given it is not believed (rules CMP-2).
+    """
+    if outcome.part == WHOLE_ATTEMPT:
+        for row in tx.rows("parts_of_attempt", attempt_id=outcome.attempt_id):
+            record(tx, replace(outcome, part=row["number"]), speaker)
+        return
+    if speaker is not None and is_foreign(tx, outcome.attempt_id, outcome.part, speaker):
+        return
     part = record_outcome(tx, outcome)
     if part is not None and isinstance(outcome, PartSent | PartLost):
         reports.match_waiting(tx, part)
@@ -227,6 +266,8 @@ def tick(tx: Tx) -> int | None:
             tx.touched.add("queue")
         elif row["state"] == MessageState.IN_DOUBT:
             _resend(tx, row["id"])
+        elif row["state"] == MessageState.SUBMITTING:
+            _lost_with_device(tx, row["id"])
     for late in tx.rows("late_rows", now=tx.now_ms, limit=TICK_ROWS):
         decide_locally(tx, late, Happening.EXPIRE, "gateway")
     if tx.run("unpin_rows", now=tx.now_ms):
@@ -234,6 +275,19 @@ def tick(tx: Tx) -> int | None:
     close_stale(tx)
     due = tx.one("next_due_at")
     return due["at"] if due else None
+
+
+def _lost_with_device(tx: Tx, message_id: str) -> None:
+    """Give up waiting for a phone that went away with an attempt; its journal may still tell."""
+    message = tx.one("message_by_id", id=message_id)
+    tx.run("message_forget_due", id=message_id)
+    if message is None:
+        return
+    cause = local("phone_gone", maybe_on_air=True)
+    waited = f"no answer from the phone within {JOURNAL_WAIT_MS // 60_000} minutes"
+    for part in tx.rows("parts_of_message", message_id=message_id):
+        if part["attempt"] == message["attempt"] and part["state"] == PartState.SUBMITTING:
+            record(tx, PartLost(part["attempt_id"], part["number"], cause, tx.now_ms, waited))
 
 
 def _resend(tx: Tx, message_id: str) -> None:
@@ -272,6 +326,11 @@ def recover(tx: Tx, node: str, line_id: str | None = None) -> int:
     """Turn what this node (or one line of it) left on air into *lost*: nobody knows, so nothing goes again silently."""
     left = tx.rows("messages_submitting", node=node)
     return sum(_left_behind(tx, message) for message in left if line_id in (None, message["line"]))
+
+
+def open_attempts(tx: Tx, device_id: str) -> tuple[str, ...]:
+    """List attempts that a device with a journal was given and whose end nobody knows."""
+    return tuple(row["attempt_id"] for row in tx.rows("attempts_open", device=device_id))
 
 
 def _left_behind(tx: Tx, message: Row) -> int:

@@ -190,7 +190,7 @@ async def test_before_a_migration_the_file_is_copied_and_rows_survive(
     for file in sorted((Path(__file__).parents[2] / "gateway/store/migrations").glob("*.sql")):
         newer(name=file.name.removesuffix(".sql"))(lambda _db: None)  # applied already
     newer(name="9999_added")(lambda db: db.executescript("ALTER TABLE fact ADD COLUMN note TEXT"))
-    monkeypatch.setattr("gateway.store.sqlite.MIGRATIONS", newer)
+    monkeypatch.setattr("gateway.store.sqlite_file.MIGRATIONS", newer)
     async with world(path) as w:
         assert (await w.get(message.id)).text == "survives"
     copy = tmp_path / "gateway.db.before-9999_added"
@@ -212,7 +212,7 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(
         lambda db: db.executescript("ALTER TABLE fact ADD COLUMN note TEXT; SELECT nonsense;")
     )
     with monkeypatch.context() as patch:
-        patch.setattr("gateway.store.sqlite.MIGRATIONS", broken)
+        patch.setattr("gateway.store.sqlite_file.MIGRATIONS", broken)
         with pytest.raises(StoreUnavailable, match="nonsense"):
             await SqliteStore(path, RING, w.clock).open()
     async with world(path) as again:

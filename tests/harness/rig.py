@@ -20,8 +20,8 @@ from device_bridge.modem import GsmModem, ModemSettings, Timers
 from gateway.admission import Admission, AdmissionSettings
 from gateway.attachment import Attachments
 from gateway.clock import SystemClock
-from gateway.dispatcher import PaceDefaults
 from gateway.draft import Caller, MessageDraft
+from gateway.line_work import PaceDefaults
 from gateway.message import Message, PartDetail, TimelineEntry
 from gateway.startup import StorePinMemory
 from gateway.store.crypto import KeyRing

@@ -113,5 +113,7 @@ class ScriptedDevice:
         for event in self._said:
             yield event
 
+    async def resume(self, attempt_ids: tuple[str, ...]) -> None: ...
+
     async def acknowledge(self, event_id: str) -> None:
         self.acknowledged.append(event_id)

@@ -19,8 +19,9 @@ import pytest
 from device_bridge.device import Outgoing, PartNotSent, PartRejected, ReportReceived
 from device_bridge.errors import DeviceNotReady, InDoubt, Rejected
 from device_bridge.sms.outcome import local
-from gateway.dispatcher import LineTask, PaceDefaults, run_events
+from gateway.dispatcher import LineTask, run_events
 from gateway.lifecycle import Happening
+from gateway.line_work import PaceDefaults
 from gateway.store.crypto import KeyRingError
 from gateway.store.rows import LineRow
 from tests.peers.scripted_line import ScriptedDevice, ScriptedLine
@@ -60,13 +61,13 @@ async def running(
     row = await w.line(name)
     radio = ScriptedLine(row.key, w.clock.now_ms)
     task = LineTask(radio, row, w.store, w.clock, PaceDefaults(**{"per_minute": 0, "per_day": 0, **pace}))
-    task.up = True
+    task.work.up = True
     loop = asyncio.create_task(task.run())
     try:
         yield task, radio, row
     finally:
         radio.gate.set()
-        task.stop()
+        task.work.stop()
         async with asyncio.timeout(5):
             await asyncio.gather(loop, return_exceptions=True)
 
@@ -167,12 +168,12 @@ async def test_a_claim_that_cannot_be_committed_puts_nothing_on_air(w: World) ->
         await reaches(w, message.id, "sent")
         radio_asked = len(radio.on_air)
         second = w.new(text="second")
-        task.up = False
+        task.work.up = False
         await w.store.admit(second, None)
         await quiet(w)
         Refusing.refuse = 1
-        task.up = True
-        task.wake.set()
+        task.work.up = True
+        task.work.wake.set()
         await reaches(w, second.id, "sent")
         assert len(radio.on_air) == radio_asked + 1
         assert len(radio.asked) >= radio_asked + 2
@@ -203,7 +204,7 @@ async def test_a_disk_that_breaks_between_two_parts_costs_no_part_twice(w: World
         radio.gate.set()
         await reaches(w, message.id, "queued")
         w.clock.pass_s(20)
-        task.wake.set()
+        task.work.wake.set()
         await reaches(w, message.id, "sent")
         assert sorted(number for _, number in radio.on_air) == [1, 2, 3]
 
@@ -217,7 +218,7 @@ async def test_a_device_that_is_not_ready_costs_no_try_and_is_not_asked_at_once_
         assert len(radio.on_air) == 1
         assert (await w.get(message.id)).attempts == 0
         w.clock.pass_s(2)
-        task.wake.set()
+        task.work.wake.set()
         await reaches(w, message.id, "sent")
 
 
@@ -260,13 +261,13 @@ async def test_a_stop_while_on_air_finishes_it_and_claims_nothing_new(w: World) 
         first = await w.admit(text="first")
         await asyncio.wait_for(radio.started.wait(), 5)
         second = await w.admit(text="second")
-        task.stop()
-        assert task.on_air
+        task.work.stop()
+        assert task.work.on_air
         radio.gate.set()
         await reaches(w, first.id, "sent")
         await quiet(w)
         assert await w.state(second.id) == "queued"
-        assert not task.on_air
+        assert not task.work.on_air
 
 
 async def test_a_verdict_is_recorded_even_when_what_comes_next_cannot_be_read(tmp_path: Path) -> None:
@@ -274,7 +275,7 @@ async def test_a_verdict_is_recorded_even_when_what_comes_next_cannot_be_read(tm
         row = await w.line("a")
         radio = ScriptedLine(row.key, w.clock.now_ms)
         task = LineTask(radio, row, w.store, w.clock, PaceDefaults(0, 0))
-        task.up = True
+        task.work.up = True
         first = await w.admit(text="first")
 
         async def spoil(_outgoing: Outgoing) -> None:
@@ -300,7 +301,7 @@ async def test_the_pace_holds_a_line_back_until_its_minute_has_room(w: World) ->
         await quiet(w)
         assert len(radio.on_air) == 2
         w.clock.pass_s(62)
-        task.wake.set()
+        task.work.wake.set()
         await reaches(w, messages[2].id, "sent")
 
 
@@ -317,7 +318,7 @@ async def test_two_messages_refused_because_of_the_sim_hold_the_line_for_a_while
         assert held.held_until_ms == w.now_ms + 60_000
         assert (held.state, held.reason) == ("needs_attention", BARRED)
         w.clock.pass_s(61)
-        task.wake.set()
+        task.work.wake.set()
         await reaches(w, second.id, "sent")
         await reaches(w, first.id, "sent")
         assert (await w.store.line(row.id)).held_until_ms is None

@@ -1,11 +1,13 @@
 -- Devices and lines.
 
 -- name: device_put
-INSERT INTO device (id, tenant, kind, address, maker, model, firmware, emulated, attached, reason, last_seen)
-VALUES (:id, :tenant, :kind, :address, :maker, :model, :firmware, :emulated, :attached, :reason, :at)
+INSERT INTO device (id, tenant, kind, address, maker, model, firmware, emulated, attached, reason, notes, health,
+    last_seen)
+VALUES (:id, :tenant, :kind, :address, :maker, :model, :firmware, :emulated, :attached, :reason, :notes, :health, :at)
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, address = excluded.address, maker = excluded.maker,
     model = excluded.model, firmware = excluded.firmware, emulated = excluded.emulated,
-    attached = excluded.attached, reason = excluded.reason, last_seen = excluded.last_seen
+    attached = excluded.attached, reason = excluded.reason, notes = excluded.notes,
+    health = coalesce(excluded.health, device.health), last_seen = excluded.last_seen
 
 -- name: device_by_id
 SELECT * FROM device WHERE id = :id

@@ -7,7 +7,7 @@ WHERE route = :route AND state = 'queued' AND ready = 1 AND sandbox = :sandbox
 ORDER BY priority DESC, id LIMIT :limit
 
 -- name: message_claim
-UPDATE message SET state = 'submitting', ready = 0, due_at = NULL, attempt = :attempt, attempts = attempts + 1,
+UPDATE message SET state = 'submitting', ready = 0, due_at = :due, device = :device, attempt = :attempt, attempts = attempts + 1,
     copy = :copy, concat_reference = :reference, line = :line, sender = :sender, node = :node, pinned_until = NULL,
     avoid_line = NULL
 WHERE id = :id AND state = 'queued' AND ready = 1 AND attempt = :attempt - 1 AND expires_at > :now
@@ -15,8 +15,9 @@ WHERE id = :id AND state = 'queued' AND ready = 1 AND attempt = :attempt - 1 AND
 RETURNING *
 
 -- name: part_insert
-INSERT INTO part (tenant, message_id, attempt_id, attempt, copy, number, total, state, line, to_tail, tpdu, submitted_at)
-VALUES (:tenant, :message_id, :attempt_id, :attempt, :copy, :number, :total, :state, :line, :to_tail, :tpdu,
+INSERT INTO part (tenant, message_id, attempt_id, attempt, copy, number, total, state, line, device, to_tail, tpdu,
+    submitted_at)
+VALUES (:tenant, :message_id, :attempt_id, :attempt, :copy, :number, :total, :state, :line, :device, :to_tail, :tpdu,
     :submitted_at)
 
 -- name: part_by_attempt
@@ -57,7 +58,17 @@ WHERE line = :line AND to_tail = :tail AND state IN ('submitting', 'in_doubt')
 ORDER BY id DESC LIMIT 20
 
 -- name: messages_submitting
-SELECT id, attempt, line FROM message WHERE state = 'submitting' AND node = :node
+-- Not those that a device with a journal was given: it is asked when it is back.
+SELECT id, attempt, line FROM message WHERE state = 'submitting' AND node = :node AND device IS NULL
+
+-- name: attempts_open
+SELECT DISTINCT part.attempt_id FROM message
+JOIN part ON part.message_id = message.id AND part.attempt = message.attempt
+WHERE message.device = :device AND message.state IN ('submitting', 'in_doubt')
+ORDER BY part.attempt_id
+
+-- name: parts_of_attempt
+SELECT * FROM part WHERE attempt_id = :attempt_id ORDER BY number
 
 -- name: messages_submitting_anywhere
 SELECT id, attempt FROM message WHERE state = 'submitting'
