@@ -17,10 +17,17 @@ ARGS ?=
 CRASH_RUNS ?= 1000
 FUZZ_SECONDS ?= 120
 
-.PHONY: help setup setup-dev run unit test check lint fix bench crash fuzz docs lock aarch64 peers
+MAVEN := mvn --batch-mode --no-transfer-progress
+APP := android_companion
+APP_BUILT := $(APP)/target/.built
+APP_SOURCES := $(APP)/pom.xml $(shell find $(APP)/src $(APP)/tools -type f 2>/dev/null) $(wildcard tests/vectors/link.json)
+APP_CARRIED := device_bridge/apk/companion-unsigned.apk
+
+.PHONY: help setup setup-dev run unit test check lint fix bench crash fuzz docs lock aarch64 peers \
+	companion companion-quick companion-built android-tools
 
 help:  ## List the targets
-	@awk 'BEGIN {FS = ":.*##"} /^[a-z0-9-]+:.*##/ {printf "  make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^[a-z0-9-]+:.*##/ {printf "  make %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ------------------------------------------------------------------ setting up
 
@@ -75,8 +82,9 @@ unit: setup-dev  ## Unit tests (under two minutes)
 check: setup-dev lint  ## Lint, unit, contract and documents tests
 	$(PYTEST) tests/unit tests/contract tests/docs
 
-test: setup-dev peers lint  ## Everything: lint, all tests, other people's programs, kill -9
-	$(PYTEST) tests
+# Two processes: most tests wait for time or for a radio.
+test: setup-dev peers companion-built lint  ## Everything: lint, the app's tests, all tests, other people's programs, kill -9
+	$(PYTEST) -n 2 --dist loadfile tests
 
 lint: setup-dev  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check $(wildcard $(CODE))
@@ -99,6 +107,39 @@ fuzz: setup-dev  ## Feed the codec rubbish for FUZZ_SECONDS=120
 
 docs: setup-dev  ## Make the generated documents anew
 	$(BIN)/python -m tools.make_docs
+
+# ------------------------------------------------------------------ the companion app
+
+companion: android-tools  ## Build and test the app on three Androids, and carry it (needs a JDK and Maven)
+	cd $(APP) && $(MAVEN) package
+	@touch $(APP_BUILT) && cp $(APP)/target/companion-unsigned.apk $(APP_CARRIED)
+	@echo "carried: $(APP_CARRIED), $$(wc -c < $(APP_CARRIED)) octets"
+
+companion-quick: android-tools  ## The same, tested on one Android only
+	cd $(APP) && $(MAVEN) package -Dsdks=34
+	@cp $(APP)/target/companion-unsigned.apk $(APP_CARRIED)
+
+# What `make test` needs: built and tested by Maven when a source is newer, and the carried app left as it is, so that
+# the tests can compare the two.
+companion-built: android-tools
+	@if command -v mvn >/dev/null && command -v javac >/dev/null; then $(MAKE) --no-print-directory $(APP_BUILT); \
+	elif [ -n "$${CI:-}" ]; then echo 'error: no JDK and Maven to build the companion app with' >&2; exit 1; fi
+
+$(APP_BUILT): $(APP_SOURCES)
+	cd $(APP) && $(MAVEN) package
+	@touch $@
+
+# A JDK and Maven build the app; the others look at it, and adb drives it. Without them, and without the right to
+# install them, the tests of the app skip with a line that says so.
+android-tools:
+	@missing=; for t in javac mvn adb apksigner zipalign aapt dexdump enjarify; do \
+		command -v $$t >/dev/null || missing="$$missing $$t"; done; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jdk-headless maven adb \
+			apksigner zipalign aapt dexdump enjarify >/dev/null; \
+	else echo "note: not installed:$$missing; tests that build or look at the companion app will skip"; fi
 
 # gammu-smsd and smstools3 drive the emulator in tests and in the bench. Without them, and without the right to
 # install them, those tests skip with a line that says so.

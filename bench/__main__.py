@@ -1,6 +1,6 @@
 """Owns `make bench`: every measurement one after the other, and one table at the end.
 
-Source: about 12 minutes; with --quick about 3.
+Source: about 16 minutes; with --quick about 5.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import platform
 import sys
 import time
 
-from bench import growth, idle, line, lines16, post, start
+from bench import attach, growth, idle, line, lines16, phones, post, start
 from bench.figures import Figure, arguments, effort_of, keep, show
 
-MEASUREMENTS = (line, lines16, post, growth, idle, start)
+MEASUREMENTS = (line, lines16, post, growth, idle, start, phones, attach)
 
 
 def main() -> int:

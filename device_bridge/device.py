@@ -151,7 +151,7 @@ class TextReceived:
 
 @dataclass(frozen=True, slots=True)
 class MmsReceived:
-    """An M-Retrieve.conf that a phone downloaded (OMA-TS-MMS_ENC), undecoded (W3)."""
+    """An M-Retrieve.conf that a phone downloaded, or the M-Notification.ind of one (OMA-TS-MMS_ENC), undecoded (W3)."""
 
     event_id: str
     line_key: str

@@ -186,7 +186,12 @@ class Attachments:
         except DeviceBridgeError as error:
             log.warning("device.failed", address=name, device_id=device.info.id, reason=str(error))
         finally:
-            await self._detach(name, attached)
+            detaching = asyncio.ensure_future(self._detach(name, attached))
+            try:
+                await asyncio.shield(detaching)
+            except asyncio.CancelledError:
+                await detaching  # forgotten in the middle of it: its lines would stay "up" for ever
+                raise
 
     async def _detach(self, name: str, attached: Attached) -> None:
         """End the line tasks after the driver's verdict on what was on air, then say that the lines are down."""
@@ -202,13 +207,14 @@ class Attachments:
         self._attached.pop(name, None)
         if self._stopping:
             return  # the next start says what is there; nobody needs an alarm for a shutdown
-        gone = LineHealth(LineState.DOWN, local("device_lost"))
+        lost = local("phone_gone" if device.info.kind == "phone" else "device_lost")
+        gone = LineHealth(LineState.DOWN, lost)
         try:
             for task in attached.tasks.values():
                 await self._store.line_seen(task.line.identity, device.info.id, gone)
         except StoreUnavailable as error:
             log.warning("line.not_recorded", address=name, reason=str(error))
-        await self._seen(device.info, local("device_lost"), attached=False)
+        await self._seen(device.info, lost, attached=False)
 
     # ------------------------------------------------------------------ its lines
 

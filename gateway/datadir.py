@@ -46,6 +46,11 @@ class DataDir:
         """The keys that texts are sealed with, 0600."""
         return self.keys / "data.json"
 
+    @property
+    def app_key(self) -> Path:
+        """The key that signs the companion app, 0600: with another one no phone takes an update."""
+        return self.keys / "app.pem"
+
     def prepare(self) -> None:
         """Make the directory (0700), or make sure that nobody else can read the one that is there.
 

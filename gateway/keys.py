@@ -1,4 +1,4 @@
-"""Owns the format of API keys: making, checking and comparing them.
+"""Owns the format of keys, of the API and of phones: making, checking and comparing them.
 
 Knows no store and no request; a key is text, a stored key is its digest.
 Source: CRC-32 as in ISO 3309 (zlib); 32 random base62 characters are 190 bits.
@@ -16,6 +16,9 @@ from typing import Literal
 
 Kind = Literal["live", "sandbox"]
 
+_DEVICE_PREFIX = "gwd_"
+"""Keys of phones: good for the link of one phone only. The API does not take them: they are no :data:`Kind`."""
+
 _PREFIX: dict[Kind, str] = {"live": "gwl_", "sandbox": "gws_"}
 _KIND: dict[str, Kind] = {prefix: kind for kind, prefix in _PREFIX.items()}
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -24,7 +27,7 @@ _SECRET_CHARACTERS = 32
 _CHECK_CHARACTERS = 6  # 62**6 > 2**32, so every CRC-32 fits
 _LENGTH = 4 + _PUBLIC_CHARACTERS + _SECRET_CHARACTERS + _CHECK_CHARACTERS
 
-KEY_PATTERN = re.compile(r"\bgw[lst]_[0-9A-Za-z]{46}\b")
+KEY_PATTERN = re.compile(r"\bgw[dlst]_[0-9A-Za-z]{46}\b")
 """What a secret scanner looks for; the checksum then decides."""
 
 ADMIN_KEY_MIN_CHARACTERS = 32
@@ -45,20 +48,23 @@ class ParsedKey:
 
 def make_key(kind: Kind) -> str:
     """Make a new key of 50 characters: prefix, public id, secret, checksum."""
-    body = _PREFIX[kind] + "".join(
-        secrets.choice(_ALPHABET) for _ in range(_PUBLIC_CHARACTERS + _SECRET_CHARACTERS)
-    )
-    return body + _checksum(body)
+    return _make(_PREFIX[kind])
+
+
+def make_device_key() -> str:
+    """Make the key of one phone, of the same form and strength as a key of the API."""
+    return _make(_DEVICE_PREFIX)
 
 
 def parse_key(text: str) -> ParsedKey | None:
     """Take a key apart, or None when it cannot be one of ours (form or checksum), without any look-up."""
-    if len(text) != _LENGTH or not text.isascii() or not text[4:].isalnum():
-        return None
     kind = _KIND.get(text[:4])
-    if kind is None or _checksum(text[:-_CHECK_CHARACTERS]) != text[-_CHECK_CHARACTERS:]:
-        return None
-    return ParsedKey(kind, public_id(text), digest(text))
+    return ParsedKey(kind, public_id(text), digest(text)) if kind is not None and _is_whole(text) else None
+
+
+def is_device_key(text: str) -> bool:
+    """Say whether form and checksum are those of a phone's key, without any look-up."""
+    return text.startswith(_DEVICE_PREFIX) and _is_whole(text)
 
 
 def public_id(text: str) -> str:
@@ -74,6 +80,20 @@ def digest(text: str) -> bytes:
 def same(stored: bytes | None, presented: bytes) -> bool:
     """Compare digests in constant time; None (an unknown id) costs the same and is never equal."""
     return hmac.compare_digest(DUMMY_DIGEST if stored is None else stored, presented) and stored is not None
+
+
+def _make(prefix: str) -> str:
+    body = prefix + "".join(secrets.choice(_ALPHABET) for _ in range(_PUBLIC_CHARACTERS + _SECRET_CHARACTERS))
+    return body + _checksum(body)
+
+
+def _is_whole(text: str) -> bool:
+    return (
+        len(text) == _LENGTH
+        and text.isascii()
+        and text[4:].isalnum()
+        and _checksum(text[:-_CHECK_CHARACTERS]) == text[-_CHECK_CHARACTERS:]
+    )
 
 
 def _checksum(body: str) -> str:

@@ -61,7 +61,7 @@ _LINES = frozenset({"exception", "stack"})
 _NUMBER_NAMES = frozenset({"da", "from", "msisdn", "number", "oa", "ra", "recipient", "sender", "to"})
 """Values that are numbers also without a plus sign."""
 
-_SECRET = re.compile(r"\bgw[lst]_[0-9A-Za-z]{8,}|whsec_[0-9A-Za-z+/=]{8,}|(?i:\bbearer\s+)[^\s\"']+")
+_SECRET = re.compile(r"\bgw[dlst]_[0-9A-Za-z]{8,}|whsec_[0-9A-Za-z+/=]{8,}|(?i:\bbearer\s+)[^\s\"']+")
 _NUMBER = re.compile(r"(?<![\w.+-])\+[1-9][0-9]{4,14}(?![0-9])")
 
 

@@ -10,8 +10,9 @@ import hashlib
 
 from device_bridge.device import InboundReceived, MmsReceived, TextReceived
 from device_bridge.errors import DecodeError
+from device_bridge.sms.mms import decode_retrieved
 from device_bridge.sms.tpdu import Deliver, decode_deliver
-from device_bridge.sms.wap_push import recognise
+from device_bridge.sms.wap_push import read_notification, recognise
 from gateway.message import InboundType
 from gateway.store.rows import NewInbound
 
@@ -66,14 +67,23 @@ def read_text(line_id: str, event: TextReceived) -> NewInbound:
 
 
 def read_mms(line_id: str, event: MmsReceived) -> NewInbound:
-    """Turn a downloaded multimedia message into what is stored: its octets as they came."""
+    """Turn a multimedia message, or the notification of one, into what is stored: its text, and its octets."""
+    try:
+        mms = decode_retrieved(event.pdu)
+    except DecodeError:
+        mms = None
+    notification = read_notification(event.pdu) if mms is None else None
+    known = mms or notification
     return NewInbound(
         line_id=line_id,
-        sender="",
+        sender=(known.from_ if known else None) or "",
         tpdu=b"",
         at_ms=event.at_ms,
         type="mms",
+        text=mms.text if mms else None,
         octets=event.pdu,
+        url=notification.url if notification else None,
+        sent_at_ms=mms.sent_at_ms if mms else None,
         fingerprint=hashlib.sha256(event.pdu).hexdigest(),
     )
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from device_bridge.device import LineIdentity
 from gateway.clock import Clock
-from gateway.config import Config, Modem
+from gateway.config import Config, Modem, Phone
 from gateway.datadir import DataDir
 from gateway.ids import new_id
 from gateway.keys import Kind, digest, make_key, public_id
@@ -185,8 +185,9 @@ async def configure_webhooks(store: Store, config: Config, now_ms: int) -> None:
             await store.change_webhook(view, row.id, said)
 
 
-def line_settings(config: Config, modem: Modem | None, identity: LineIdentity) -> LineSettings:
-    """Say what the configuration says of a SIM: ``[[line]]`` by ICCID, IMSI or number goes before ``[[modem]]``."""
+def line_settings(config: Config, place: Modem | Phone | None, identity: LineIdentity) -> LineSettings:
+    """Say what the configuration says of a SIM: ``[[line]]`` by ICCID, IMSI or number goes before what is said of the
+    ``[[modem]]`` or ``[[phone]]`` that it is in."""
     named = next(
         (
             line
@@ -197,13 +198,30 @@ def line_settings(config: Config, modem: Modem | None, identity: LineIdentity) -
         ),
         None,
     )
-    pool = (named.pool if named else None) or (modem.pool if modem else None)
+    pool = (named.pool if named else None) or (place.pool if place else None)
+    number = place.number if isinstance(place, Modem) else None
     return LineSettings(
-        label=(named.label if named else None) or (modem.label if modem else None),
-        number=(named.number if named else None) or (modem.number if modem else None),
+        label=(named.label if named else None) or (place.label if place else None),
+        number=(named.number if named else None) or number,
         pools=(pool,) if pool else None,
         per_minute=named.per_minute if named else None,
         per_day=named.per_day if named else None,
+    )
+
+
+def phone_line_settings(config: Config, serialno: str | None, identity: LineIdentity) -> LineSettings:
+    """Say what the configuration says of a SIM in a phone: a ``[[phone]]`` that names the SIM goes before one that
+    names only the phone."""
+    said = [phone for phone in config.phone if phone.serial == serialno]
+    meant = [phone for phone in said if any(_is_meant(sim, identity) for sim in phone.sims)]
+    whole = [phone for phone in said if not phone.sims]
+    return line_settings(config, next(iter((*meant, *whole)), None), identity)
+
+
+def _is_meant(sim: str, identity: LineIdentity) -> bool:
+    by_subscription = sim.startswith("sub:") and identity.key.startswith("sub:")
+    return sim in (identity.iccid, identity.number) or (
+        by_subscription and identity.key.rpartition(":")[2] == sim.removeprefix("sub:")
     )
 
 

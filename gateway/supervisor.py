@@ -21,7 +21,6 @@ from pathlib import Path
 
 import structlog
 
-from device_bridge.discovery import SerialDiscovery
 from device_bridge.modem import GsmModem, ModemSettings
 from gateway.admission import Admission, AdmissionSettings
 from gateway.attachment import Attachments
@@ -35,7 +34,10 @@ from gateway.ids import new_id
 from gateway.keys import digest
 from gateway.line_actions import AttachedLineActions
 from gateway.line_work import PaceDefaults
+from gateway.phones.ground import Ground
+from gateway.phones.side import PhoneSide
 from gateway.sandbox import Sandbox
+from gateway.serial_watch import watch_sticks
 from gateway.startup import (
     TENANT,
     CannotStart,
@@ -74,19 +76,24 @@ class Announcement:
     url: str
     emulated_lines: int
     modems: int
+    phones: int
     live_key: str | None
     sandbox_key: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ServeOptions:
-    """What ``gateway serve`` was asked for. ``simulate`` None: as ``sandbox.lines`` says."""
+    """What ``gateway serve`` was asked for. ``simulate`` None: as ``sandbox.lines`` says.
+
+    ``announce`` and ``tell`` reach the person who started it: what there is at the start, and one line later on.
+    """
 
     config: Config
     data_dir: Path
     simulate: int | None
     admin_key: str | None
     announce: Callable[[Announcement], None]
+    tell: Callable[[str], None] = lambda _line: None
 
 
 async def serve(options: ServeOptions) -> int:
@@ -138,6 +145,8 @@ class Gateway:
             )
             await self._attach()
             undo.push_async_callback(self._attachments.stop, self._second_signal)
+            await self._expect_phones(node)
+            undo.push_async_callback(self._phones.stop)
             url = await self._listen(undo)
             # Only now: keys of a start that fails (port taken) would never be shown to anybody.
             keys = await first_keys(self._store, self._directory, self._clock.now_ms())
@@ -182,6 +191,7 @@ class Gateway:
             settings=settings,
             sandbox_inbound=self._sandbox.inbound if self._sandbox else None,
             line_actions=AttachedLineActions(self._attachments),
+            device_actions=self._phones.actions,
             refuse_target=lambda url: _refusal(url, self._targets),
             stopping=self._stopping,
         )
@@ -248,6 +258,19 @@ class Gateway:
         # What is announced must work as it stands: a text posted at once finds the lines known.
         await self._attachments.first_look(FIRST_LOOK_S)
 
+    async def _expect_phones(self, node: str) -> None:
+        """After the first look: a phone that is away is waited for without end, and nobody waits with it."""
+        ground = Ground(self._store, self._clock, self._config, self._directory, self._options.tell)
+        self._phones = PhoneSide(ground, self._attachments, node)
+        try:
+            await self._phones.start()
+        except OSError as error:
+            raise CannotStart(f"cannot listen on loopback for phones: {error.strerror}") from None
+
+    def _open_stick(self, port: str) -> GsmModem:
+        settings = ModemSettings(port, pin_memory=StorePinMemory(self._store))
+        return GsmModem(settings, self._clock.now_ms)
+
     def _modem_settings(self, modem: Modem) -> ModemSettings:
         return ModemSettings(
             port=modem.port,
@@ -258,15 +281,22 @@ class Gateway:
         )
 
     def _start_loops(self, url: str) -> None:
-        self._directory.server_file.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        left = {"url": url, "pid": os.getpid(), "link_port": self._phones.link_port}
+        self._directory.server_file.write_text(json.dumps(left))
         self._directory.server_file.chmod(0o600)
-        loops = {
+        loops: dict[str, Callable[[], Awaitable[None]]] = {
             "ticker": self._tick,
             "checkpoints": self._checkpoint,
             "webhooks": self._webhooks.run,
+            **self._phones.loops(),
         }
         if self._config.serial.discover:
-            loops["discovery"] = self._discover
+            ports = [modem.port for modem in self._config.modem]
+            ignored = frozenset({*self._config.serial.ignore, *ports})
+            settings_of = partial(line_settings, self._config, None)
+            loops["discovery"] = partial(
+                watch_sticks, ignored, self._attachments, self._open_stick, settings_of
+            )
         self._tasks = [asyncio.create_task(_forever(name, loop), name=name) for name, loop in loops.items()]
 
     def _announce(self, url: str, keys: FirstKeys | None) -> None:
@@ -275,6 +305,7 @@ class Gateway:
                 url=url,
                 emulated_lines=self._emulated_lines(),
                 modems=len(self._config.modem),
+                phones=self._phones.paired,
                 live_key=keys.live if keys else None,
                 sandbox_key=keys.sandbox if keys else None,
             )
@@ -329,25 +360,6 @@ class Gateway:
             await asyncio.sleep(CHECKPOINT_S)
             await self._store.checkpoint()
 
-    async def _discover(self) -> None:
-        """Attach sticks that appear, let go of ports that are gone, name those that are no AT modem."""
-        ignored = frozenset({*self._config.serial.ignore, *(modem.port for modem in self._config.modem)})
-        attached: set[str] = set()
-        named: set[str] = set()
-        async for scan in SerialDiscovery(ignored).watch():
-            present = {modem.port for modem in scan.found}
-            for port in attached - present:
-                await self._attachments.forget(port)
-            for port in present - attached:
-                settings = ModemSettings(port, pin_memory=StorePinMemory(self._store))
-                device = GsmModem(settings, self._clock.now_ms)
-                self._attachments.watch(port, device, partial(line_settings, self._config, None))
-            attached = present
-            for stick in scan.unusable:
-                if stick.usb_path not in named:
-                    log.warning("stick.unusable", stick=stick.name, mode=stick.mode, hint=stick.hint)
-            named = {stick.usb_path for stick in scan.unusable}
-
     # ------------------------------------------------------------------ stop
 
     async def stop(self) -> None:
@@ -359,6 +371,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.cleanup()
+        await self._phones.stop()
         if self._sandbox is not None:
             await self._sandbox.stop()
         await self._store.close()

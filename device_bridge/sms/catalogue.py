@@ -66,7 +66,11 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     ),
     "phone_permission": (
         "The app may not send SMS",
-        "Fix over USB, or: Settings → Apps → Companion → Permissions → SMS",
+        "Fix over USB, or: Settings → Apps → SMS line → Permissions → SMS",
+    ),
+    "phone_stuck": (
+        "The phone took the text and does not say what became of it",
+        "Look at its screen: perhaps Android asks whether the app may send; see gateway doctor",
     ),
     "phone_unauthorised": (
         "The phone does not trust this computer",

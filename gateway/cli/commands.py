@@ -109,11 +109,24 @@ def _self_test(p: argparse.ArgumentParser) -> None:
     _listing(p)
 
 
+def _phone(p: argparse.ArgumentParser) -> None:
+    p.add_argument("phone", metavar="SERIAL", help="serial number or id, as `gateway devices` shows it")
+    _listing(p)
+
+
+def _release(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--remove-app", action="store_true", help="uninstall the companion as well")
+    _phone(p)
+
+
 def _doctor(p: argparse.ArgumentParser) -> None:
+    p.add_argument("device", nargs="?", metavar="DEVICE", help="only findings about this port, phone or line")
     p.add_argument(
-        "device", nargs="?", metavar="DEVICE", help="only findings about this port, device or line"
+        "--fix", action="store_true", help="repair file modes, and of a phone that is named what can be"
     )
-    p.add_argument("--fix", action="store_true", help="repair file modes; nothing else is changed by itself")
+    p.add_argument(
+        "--may-reboot", action="store_true", help="with --fix: restart the phone where a repair needs it"
+    )
     _config(p)
     _listing(p)
 
@@ -208,7 +221,28 @@ COMMANDS: tuple[Command, ...] = (
         ('gateway send +99900000001 "Hello" --wait', "echo Hello | gateway send +447700900123 - --line Shop"),
         _send,
     ),
-    Command("devices", "hardware:devices", "what is attached", ("gateway devices",), _listing),
+    Command("devices", "devices:devices", "what is attached", ("gateway devices",), _listing),
+    Command(
+        "devices provision",
+        "devices:provision",
+        "set up a phone that is on a cable",
+        ("gateway devices provision R58N12ABCDE",),
+        _phone,
+    ),
+    Command(
+        "devices pair",
+        "devices:pair",
+        "pair a phone on Wi-Fi: QR code and a code to type",
+        ("gateway devices pair",),
+        _listing,
+    ),
+    Command(
+        "devices release",
+        "devices:release",
+        "let go of a phone, and take back what was changed",
+        ("gateway devices release R58N12ABCDE", "gateway devices release R58N12ABCDE --remove-app"),
+        _release,
+    ),
     Command(
         "lines",
         "hardware:lines",
@@ -234,7 +268,7 @@ COMMANDS: tuple[Command, ...] = (
         "doctor",
         "doctor:doctor",
         "every known cause of trouble, and the fix",
-        ("gateway doctor", "gateway doctor Shop"),
+        ("gateway doctor", "gateway doctor Shop", "gateway doctor R58N12ABCDE --fix"),
         _doctor,
     ),
     Command(

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.client import Client, NoServer, find
+from gateway.cli.client import Client, NoServer, find, path_of
 from gateway.cli.failure import CliError
 from gateway.cli.output import Screen, note, screen
 from gateway.cli.settled import config_of, data_dir_of
@@ -31,8 +31,9 @@ def doctor(arguments: argparse.Namespace) -> int:
     """Look at everything; 1 when something stops sending."""
     from gateway.doctor import worst_first
 
-    found = worst_first(_examine(arguments))
-    if arguments.device:
+    examined = _examine_phone(arguments) if arguments.device else []
+    found = worst_first(examined or _examine(arguments))
+    if arguments.device and not examined:
         found = tuple(f for f in found if arguments.device.casefold() in f.about.casefold())
         if not found:
             raise CliError(
@@ -47,8 +48,42 @@ def doctor(arguments: argparse.Namespace) -> int:
     return 1 if any(f.severity == "stops" and f not in fixed for f in found) else 0
 
 
+def _examine_phone(arguments: argparse.Namespace) -> list[Finding]:
+    """Let the running server examine the phone that is named, and repair it if asked; empty when none is meant."""
+    from gateway.doctor import about_phone, findings_of_steps
+
+    try:
+        client = find(arguments)
+        if not client.answers():
+            return []
+    except NoServer:
+        return []
+    wanted = str(arguments.device).casefold()
+    for device in client.items("/api/v1/devices"):
+        names = (str(device.get(name) or "").casefold() for name in ("serialno", "id", "label"))
+        if device.get("kind") == "phone" and wanted in names:
+            asked = {"fix": bool(arguments.fix), "may_reboot": bool(arguments.may_reboot)}
+            try:
+                answer = client.post(path_of("devices", str(device["id"]), "examine"), asked)
+            except CliError:
+                if arguments.fix:
+                    raise
+                return []  # not on a cable: what it says of itself is all there is
+            return findings_of_steps(about_phone(device), answer["steps"])
+    return []
+
+
 def _examine(arguments: argparse.Namespace) -> list[Finding]:
-    from gateway.doctor import Host, examine_files, examine_host, examine_ports, examine_served
+    from device_bridge.adb import find_adb
+    from gateway.doctor import (
+        AdbSettings,
+        Host,
+        examine_adb,
+        examine_files,
+        examine_host,
+        examine_ports,
+        examine_served,
+    )
 
     config, folder = config_of(arguments), data_dir_of(arguments)
     database = config.store.path(folder.root)
@@ -56,6 +91,8 @@ def _examine(arguments: argparse.Namespace) -> list[Finding]:
     found = [*examine_host(host, database), *examine_files(folder, database, encrypted=config.store.encrypt)]
     served, missing = _served(arguments)
     found += examine_ports(host, [m.port for m in config.modem], config.serial.ignore, _server_pid(folder))
+    adb = AdbSettings(config.adb.enabled, config.adb.server, bool(config.phone), find_adb())
+    found += examine_adb(host, adb)
     found += _unusable_sticks(frozenset(config.serial.ignore))
     return found + (examine_served(served) if served is not None else missing)
 

@@ -1,7 +1,7 @@
-"""Owns ``gateway devices``, ``lines``, ``lines ussd`` and ``lines self-test``.
+"""Owns ``gateway lines``, ``lines ussd`` and ``lines self-test``.
 
 Knows the HTTP interface only; opens no port.
-Source: GET /api/v1/devices and /api/v1/lines.
+Source: GET /api/v1/lines.
 """
 
 from __future__ import annotations
@@ -18,30 +18,6 @@ SIGNAL_STEPS_DBM = (-103, -93, -83, -73)
 _BARS = "▂▄▆█"
 
 
-def devices(arguments: argparse.Namespace) -> int:
-    """List what is attached and what was."""
-    out = screen(arguments)
-    found = connect(arguments).items("/api/v1/devices")
-    if out.as_json:
-        out.document(found)
-        return 0
-    rows = [
-        [
-            d["id"],
-            _model(d),
-            d.get("kind"),
-            d.get("address"),
-            "attached" if d.get("attached") else "away",
-            _why(d),
-        ]
-        for d in found
-    ]
-    out.table(("DEVICE", "MODEL", "KIND", "AT", "STATE", "REASON"), rows, folds="AT")
-    if not found:
-        note("Nothing is attached. Plug in a modem, or see why one is missing: gateway doctor")
-    return 0
-
-
 def lines(arguments: argparse.Namespace) -> int:
     """List SIMs with their health, today's parts and what waits."""
     out = screen(arguments)
@@ -51,7 +27,9 @@ def lines(arguments: argparse.Namespace) -> int:
         out.document(found)
         return 0
     names = (
-        {d["id"]: f"{_model(d)} · {d.get('kind')}" for d in client.items("/api/v1/devices")} if found else {}
+        {d["id"]: f"{model_of(d)} · {d.get('kind')}" for d in client.items("/api/v1/devices")}
+        if found
+        else {}
     )
     rows = [
         [
@@ -76,7 +54,9 @@ def lines(arguments: argparse.Namespace) -> int:
         verb = "line needs" if len(needy) == 1 else "lines need"
         note(f"{len(needy)} {verb} you: gateway doctor {needy[0] if len(needy) == 1 else ''}".rstrip())
     if not found:
-        note("No line is known. Plug in a modem with a SIM, or see why one is missing: gateway doctor")
+        note(
+            "No line is known. Plug in a phone, or a modem with a SIM; or see why one is missing: gateway doctor"
+        )
     return 0
 
 
@@ -134,12 +114,14 @@ def name_of(line: Json) -> str:
 # ------------------------------------------------------------------ cells
 
 
-def _model(device: Json) -> str:
+def model_of(device: Json) -> str:
+    """Call a device by maker and model."""
     words = [str(device[k]) for k in ("maker", "model") if device.get(k)]
     return " ".join(words) or str(device.get("kind") or "device")
 
 
-def _why(row: Json) -> str:
+def why(row: Json) -> str:
+    """Say why a line or device is as it is, or nothing."""
     reason = row.get("reason")
     if isinstance(reason, dict):
         return str(reason.get("title") or reason.get("code") or "")
@@ -147,7 +129,7 @@ def _why(row: Json) -> str:
 
 
 def _state(line: Json) -> str:
-    return " · ".join(part for part in (str(line["state"]).replace("_", " "), _why(line)) if part)
+    return " · ".join(part for part in (str(line["state"]).replace("_", " "), why(line)) if part)
 
 
 def _signal(line: Json) -> str:

@@ -103,7 +103,8 @@ def _aligned(
     for column, heading in enumerate(headings):
         width = max([cell_len(heading), *(cell_len(row[column]) for row in rows)])
         least = min(width, max(_FOLDED, len(heading))) if heading == folds else width
-        table.add_column(heading, overflow="fold", min_width=least, max_width=width)
+        # no_wrap: rich would narrow every column by turns, widen the others again, and cut what stands too far out.
+        table.add_column(heading, overflow="fold", min_width=least, max_width=width, no_wrap=heading != folds)
         needed += least + _GAP
     for i, row in enumerate(rows):
         # Text, not markup: a label like "[red]" is a label.

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from gateway.cli.failure import CliError
 from gateway.cli.settled import config_of, data_dir_of, startup_errors
 from gateway.datadir import DataDir, resolve_data_dir
+from gateway.escape import escape
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -51,6 +52,7 @@ def serve(arguments: argparse.Namespace) -> int:
         simulate=arguments.simulate,
         admin_key=admin_key,
         announce=lambda said: _announce(said, folder),
+        tell=lambda line: print(escape(line), flush=True),
     )
     with startup_errors():
         return asyncio.run(supervise(options))
@@ -127,9 +129,11 @@ def announcement(said: Announcement, folder: DataDir) -> list[str]:
 
 def _attached(said: Announcement) -> str:
     emulated = _count(said.emulated_lines, "emulated line") if said.emulated_lines else "no emulated lines"
-    if not said.modems:
-        return f"{emulated}, nothing real attached (a modem that is plugged in is found by itself)"
-    return f"{emulated}, {_count(said.modems, 'modem')} configured"
+    real = [f"{_count(said.modems, 'modem')} configured"] if said.modems else []
+    real += [f"{_count(said.phones, 'phone')} paired"] if said.phones else []
+    if not real:
+        return f"{emulated}, nothing real attached (a modem or phone that is plugged in is found by itself)"
+    return ", ".join([emulated, *real])
 
 
 def _own_name() -> str:

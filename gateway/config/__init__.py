@@ -7,6 +7,7 @@ Source: the interface page of the project (config.example.toml and docs/config.m
 from __future__ import annotations
 
 from gateway.config.load import ConfigError, load
+from gateway.config.phones import Adb, Link, Phone
 from gateway.config.sections import (
     Config,
     Line,
@@ -25,13 +26,16 @@ from gateway.config.sections import (
 from gateway.datadir import resolve_data_dir
 
 __all__ = [
+    "Adb",
     "Config",
     "ConfigError",
     "Line",
     "Lines",
+    "Link",
     "Log",
     "Messages",
     "Modem",
+    "Phone",
     "Sandbox",
     "Security",
     "Serial",

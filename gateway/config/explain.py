@@ -16,9 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config.sections import Config
 
-LATER_SECTIONS = frozenset(
-    {"link", "adb", "phone", "route", "policy", "content_rule", "tenant", "alerts", "email", "slack"}
-)
+LATER_SECTIONS = frozenset({"route", "policy", "content_rule", "tenant", "alerts", "email", "slack"})
 """Sections of the interface page that nothing in this version obeys."""
 
 LATER_KEYS = {

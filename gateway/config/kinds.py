@@ -105,6 +105,42 @@ def _socket_port(value: str) -> None:
         raise ValueError(f'"{value}" lacks a host or a port; write it like "socket://127.0.0.1:7001"')
 
 
+def _listen_host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        if value == "localhost":
+            return value
+    raise ValueError(f'"{value}" is not an address to listen on; write one like "0.0.0.0" or "192.168.1.5"')
+
+
+def _socket_address(value: str) -> str:
+    host, colon, port = value.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ValueError(f'"{value}" lacks a host or a port; write it like "127.0.0.1:5037"')
+    return value
+
+
+def _serialno(value: str) -> str:
+    if not re.match(r"^[A-Za-z0-9._:-]{1,64}$", value):
+        raise ValueError(
+            f'"{value}" is not a serial number of a phone; copy it from `gateway devices` or `adb devices`'
+        )
+    return value
+
+
+def _sim_name(value: str) -> str:
+    if re.match(r"^(sub:[0-9]{1,6}|[0-9]{18,20})$", value):
+        return value
+    try:
+        return _number(value)
+    except ValueError:
+        raise ValueError(
+            f'"{value}" names no SIM; write its ICCID (18 to 20 digits), its number like "+447700900101",'
+            ' or "sub:3"'
+        ) from None
+
+
 def _webhook_url(value: str) -> str:
     url = urlsplit(value)
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -155,6 +191,10 @@ Region = Annotated[str, AfterValidator(_region)]
 Number = Annotated[str, AfterValidator(_number)]
 Pool = Annotated[str, AfterValidator(_real_pool)]
 PortName = Annotated[str, Field(min_length=1), AfterValidator(_serial_port)]
+ListenHost = Annotated[str, AfterValidator(_listen_host)]
+SocketAddress = Annotated[str, AfterValidator(_socket_address)]
+SerialNo = Annotated[str, AfterValidator(_serialno)]
+SimName = Annotated[str, AfterValidator(_sim_name)]
 WebhookUrl = Annotated[str, AfterValidator(_webhook_url)]
 WebhookSecret = Annotated[str, AfterValidator(_webhook_secret)]
 EventPattern = Annotated[str, AfterValidator(_event_pattern)]

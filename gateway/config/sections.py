@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field, model_validator
 
 from gateway.config.kinds import (
     EventPattern,
@@ -29,17 +28,8 @@ from gateway.config.kinds import (
     WebhookSecret,
     WebhookUrl,
 )
-
-
-class Section(BaseModel):
-    """What all sections share: nothing unknown, nothing changed after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
-
-
-def key(why: str, unit: str = "", *, example: object = None, **limits: float) -> FieldInfo:
-    """Describe one key: one line why it exists, its unit, what an example shows, and its range."""
-    return Field(description=why, json_schema_extra={"unit": unit, "example": example}, **limits)  # type: ignore[call-overload, no-any-return]
+from gateway.config.phones import Adb, Link, Phone
+from gateway.config.section import Section, key
 
 
 class Server(Section):
@@ -224,7 +214,7 @@ class Lines(Section):
 
 
 class Line(Section):
-    """One SIM wherever it is plugged in; stronger than [[modem]]. Named by iccid or imsi, else by number."""
+    """One SIM, in whichever device; stronger than [[modem]] and [[phone]]. Named by iccid or imsi, else by number."""
 
     iccid: Annotated[Iccid | None, key("Serial number of the SIM card.", example="8944110068000000001")] = (
         None
@@ -314,11 +304,14 @@ class Config(Section):
     """Everything that can be set."""
 
     server: Server = Server()
+    link: Link = Link()
     store: Store = Store()
     messages: Messages = Messages()
     sandbox: Sandbox = Sandbox()
     serial: Serial = Serial()
     modem: tuple[Modem, ...] = ()
+    adb: Adb = Adb()
+    phone: tuple[Phone, ...] = ()
     lines: Lines = Lines()
     line: tuple[Line, ...] = ()
     webhook: tuple[Webhook, ...] = ()
@@ -338,8 +331,14 @@ class Config(Section):
             ("modem.port", [m.port for m in self.modem]),
             ("line.iccid", [x.iccid for x in self.line if x.iccid]),
             ("line.imsi", [x.imsi for x in self.line if x.imsi]),
+            ("phone.serial", [_phone_name(p) for p in self.phone]),
         ):
             twin = next((n for n in names if names.count(n) > 1), None)
             if twin is not None:
                 raise ValueError(f"{what} {twin} stands twice")
         return self
+
+
+def _phone_name(phone: Phone) -> str:
+    """Name a phone with the SIMs that are meant: it may stand twice only with different ones."""
+    return f"{phone.serial} with sims {', '.join(sorted(phone.sims))}" if phone.sims else phone.serial

@@ -19,6 +19,12 @@ FREE_STOPS_BYTES = 64 * 1024 * 1024
 
 FREE_TROUBLE_BYTES = 512 * 1024 * 1024
 
+_WIDE = {
+    "app.pem": "It signs the app on your phones; while others can read it, no phone is set up.",
+    "link.key": "Phones on Wi-Fi know this gateway by it; while others can read it, they are not let in.",
+}
+"""What an open key means where it does not keep the gateway from starting."""
+
 
 def examine_files(folder: DataDir, database: Path, *, encrypted: bool) -> list[Finding]:
     """Look at what stands in the data directory; one that does not exist yet is only a note."""
@@ -47,7 +53,7 @@ def examine_files(folder: DataDir, database: Path, *, encrypted: bool) -> list[F
 
 
 def _modes(folder: DataDir) -> list[Finding]:
-    files = (folder.cli_key, folder.server_file, folder.key_ring, folder.root / "gateway.db")
+    files = (folder.cli_key, folder.server_file, folder.root / "gateway.db", *_inside(folder.keys))
     wanted = {folder.root: 0o700, folder.keys: 0o700, **dict.fromkeys(files, 0o600)}
     found = []
     for path, mode in wanted.items():
@@ -62,12 +68,22 @@ def _modes(folder: DataDir) -> list[Finding]:
                     "stops" if path in (folder.root, folder.key_ring) else "trouble",
                     str(path),
                     f"Other accounts can reach {path.name} (mode {actual:04o})",
-                    "It holds keys or texts; the gateway refuses to start with open keys.",
+                    _WIDE.get(
+                        path.name, "It holds keys or texts; the gateway refuses to start with open keys."
+                    ),
                     f"chmod {mode:o} {path}",
                     ModeFix(path, mode),
                 )
             )
     return found or [Finding("modes", "ok", str(folder.root), "Only this account can read keys and texts")]
+
+
+def _inside(keys: Path) -> list[Path]:
+    """List what stands in the folder of keys: data.json, and app.pem and link.key once there was a phone."""
+    try:
+        return sorted(keys.iterdir())
+    except OSError:
+        return []
 
 
 def _room(root: Path) -> list[Finding]:

@@ -31,6 +31,7 @@ class Host:
     dev: Path = Path("/dev")
     proc: Path = Path("/proc")
     sysfs: Path = Path("/sys")
+    etc: Path = Path("/etc")
     can_open: Callable[[Path], bool] = field(default=lambda path: os.access(path, os.R_OK | os.W_OK))
     groups: frozenset[int] = field(default_factory=_groups)
 

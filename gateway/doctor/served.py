@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.doctor.finding import Finding
+from gateway.doctor.phones import examine_phones
 
 Json = dict[str, Any]
 
@@ -33,10 +34,12 @@ class Served:
 def examine_served(served: Served) -> list[Finding]:
     """Turn the server's own words into findings."""
     found = [Finding("server", "ok", served.url, "The server answers")]
+    phones = {device.get("id") for device in served.devices if device.get("kind") == "phone"}
     for line in served.lines:
-        found += _line(line)
+        found += _line(line, in_phone=line.get("device") in phones)
     for device in served.devices:
         found += _device(device)
+    found += examine_phones(served.devices)
     for webhook in served.webhooks:
         found += _webhook(webhook)
     if not any(not line.get("emulated") for line in served.lines):
@@ -47,13 +50,13 @@ def examine_served(served: Served) -> list[Finding]:
                 "lines",
                 "No real SIM is known; only the sandbox can be used",
                 "A text to a real number is refused with no_line_available.",
-                "Plug in a modem with a SIM; the findings about ports say why one is missing.",
+                "Plug in a phone, or a modem with a SIM; the findings about adb and ports say why one is missing.",
             )
         )
     return found
 
 
-def _line(line: Json) -> list[Finding]:
+def _line(line: Json, *, in_phone: bool) -> list[Finding]:
     name = str(line.get("label") or line.get("number") or line.get("iccid") or line["id"])
     reason = line.get("reason") or {}
     waiting = f"{line['queued']} messages wait." if line.get("queued") else ""
@@ -72,17 +75,23 @@ def _line(line: Json) -> list[Finding]:
         hint = "PATCH /api/v1/lines/{id} with paused false."
         return [Finding("line_paused", "note", name, "This line was paused by a person", waiting, hint)]
     found = [Finding("line", "ok", name, f"Up{_operator(line)}")]
-    if not line.get("emulated"):
-        found += _radio(name, line)
-    return found
+    if line.get("emulated"):
+        return found
+    # Of message centre and SIM memory a phone tells nothing: Android sees to both.
+    return found + _signal(name, line, in_phone=in_phone) + ([] if in_phone else _sim(name, line))
 
 
-def _radio(name: str, line: Json) -> list[Finding]:
-    found = []
+def _signal(name: str, line: Json, *, in_phone: bool) -> list[Finding]:
     dbm = line.get("signal_dbm")
-    if dbm is not None and dbm <= SIGNAL_WEAK_DBM:
-        hint = "Move the antenna, or put the modem on an extension cable near a window."
-        found.append(Finding("signal_weak", "trouble", name, f"The signal is weak ({dbm} dBm)", "", hint))
+    if dbm is None or dbm > SIGNAL_WEAK_DBM:
+        return []
+    modem = "Move the antenna, or put the modem on an extension cable near a window."
+    hint = "Move the phone near a window." if in_phone else modem
+    return [Finding("signal_weak", "trouble", name, f"The signal is weak ({dbm} dBm)", "", hint)]
+
+
+def _sim(name: str, line: Json) -> list[Finding]:
+    found = []
     if not line.get("smsc"):
         found.append(
             Finding(

@@ -93,8 +93,8 @@ DELIVERIES = (
     Entry(
         "phone_gone", 500, None, "Lost the phone",
         "The phone's link is broken.",
-        ("Cable, charger or hub.", "The app was stopped."),
-        "Check cable, charger and hub; it goes on by itself.",
+        ("Cable, charger or hub.", "The Wi-Fi, or the phone is off.", "The app was stopped.", "It was released."),
+        "Check cable, charger, hub and Wi-Fi; it goes on by itself.",
     ),
     Entry(
         "phone_unauthorised", 500, None, "The phone does not trust this computer",
@@ -106,13 +106,19 @@ DELIVERIES = (
         "phone_permission", 500, None, "The app may not send SMS",
         "Android has not granted the permission, or took it back.",
         ("It was denied or reset.",),
-        "On the phone: Settings → Apps → Companion → Permissions → SMS.",
+        "Over USB: gateway doctor SERIAL --fix; or on the phone: Settings → Apps → SMS line → Permissions → SMS.",
     ),
     Entry(
-        "phone_cap", 500, None, "Android paused sending: too many in 30 minutes",
-        "Android limits how many texts an app may send.",
+        "phone_cap", 500, None, "Android paused sending: too many texts in a short time",
+        "Android limits how many parts an app may send: 30 in a minute, in older versions in 30 minutes.",
         ("A burst above the phone's cap.",),
-        "Slow the line, or raise the cap over USB.",
+        "Slow the line, or raise the cap over USB: gateway doctor SERIAL --fix.",
+    ),
+    Entry(
+        "phone_stuck", 500, None, "The phone took the text and does not say what became of it",
+        "The app handed the text to Android, and no answer came in time; it may have been sent.",
+        ("Android asks on the phone's screen whether the app may send.", "The phone's radio hangs."),
+        "Look at its screen: perhaps Android asks whether the app may send; gateway doctor SERIAL reads it over USB.",
     ),
     Entry(
         "port_denied", 500, None, "We may not open the modem",

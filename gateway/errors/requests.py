@@ -327,6 +327,27 @@ REFUSED = (
         "Name one of GET /api/v1/lines in line, or leave line out.",
     ),
     Entry(
+        "pairing_refused", 400, 403, "This code does not pair a phone",
+        "The code that the phone showed is none that is open here, or the phone may not use it.",
+        (
+            "It is older than five minutes, was used, or was tried five times.",
+            "A character was mistyped.",
+            "It was made on another gateway.",
+            "A phone with the same identity is connected already.",
+        ),
+        "Make a new code (gateway devices pair) and take it within five minutes.",
+    ),
+    Entry(
+        "device_unknown", 400, 401, "This phone is not paired with this gateway",
+        "The key that the app sent is unknown here, or was revoked; its texts stay in its journal.",
+        (
+            "The phone was released or revoked.",
+            "It is paired with another gateway.",
+            "The gateway's data directory is another one than before.",
+        ),
+        "Unpair in the app, then pair again: gateway devices pair, or gateway devices provision SERIAL.",
+    ),
+    Entry(
         "webhook_target_refused", 400, 422, "This webhook target is not allowed",
         "The address is one that a webhook must never reach.",
         (
@@ -369,6 +390,23 @@ HARDWARE = (
         "The modem, phone or network was silent.",
         ("Bad signal.", "A modem that hangs."),
         "Try again; if it stays silent, unplug it for 10 s.",
+    ),
+    Entry(
+        "link_unavailable", 500, 503, "Phones on the LAN cannot reach this gateway",
+        "The listener for phones ([link]) could not be opened, so no code was made.",
+        (
+            "Another program uses the port link.port.",
+            "link.host is no address of this machine, or only of loopback.",
+            "The certificate of the listener cannot be written or read.",
+        ),
+        "Choose another link.port or link.host; a phone on a cable works without it.",
+    ),
+    Entry(
+        "adb_missing", 500, 503, "There is no adb server to reach phones by",
+        "Phones on USB are reached through adb, and no adb server answers here.",
+        ("adb is not installed.", "adb.enabled is false.", "adb.server names another machine or port."),
+        "Install adb (Debian, Ubuntu: sudo apt install adb; Fedora: sudo dnf install android-tools), then plug the"
+        " phone in again.",
     ),
 )
 

@@ -227,19 +227,60 @@ class LineList(Answer):
     next: None
 
 
+class PartsCap(Answer):
+    """The device lets out at most so many parts in any window."""
+
+    parts: int
+    window_s: int
+
+
+class DeviceHealth(Answer):
+    """What a phone says of itself; null where it does not tell. way is usb or lan."""
+
+    way: str | None
+    app_version: str | None
+    battery_percent: int | None
+    charging: bool | None
+    temperature_c: float | None
+    airplane: bool | None
+    free_bytes: int | None
+    standby_bucket: str | None
+    doze_exempt: bool | None
+    default_sms_app: bool | None
+    missing_permissions: list[str]
+    cap: PartsCap | None
+
+
+class DeviceStep(Answer):
+    """One step of bringing a phone into order; hint is what a person must do."""
+
+    name: str
+    outcome: Literal["ok", "fixed", "refused", "waiting", "skipped"]
+    detail: str
+    hint: str
+
+
 class Device(Answer):
-    """A phone or modem that is or was attached."""
+    """A phone or modem that is or was attached. state seen: on a cable, and not ours; provision sets it up."""
 
     id: str
     kind: str
     address: str
+    serialno: str | None
+    label: str | None
+    state: Literal["attached", "away", "seen"]
+    adb: str | None
+    paired_at: Time | None
+    notes: list[str]
+    health: DeviceHealth | None
+    steps: list[DeviceStep]
     maker: str | None
     model: str | None
     firmware: str | None
     emulated: bool
     attached: bool
     reason: Reason | None
-    last_seen_at: Time
+    last_seen_at: Time | None
 
 
 class DeviceList(Answer):
@@ -247,6 +288,35 @@ class DeviceList(Answer):
 
     items: list[Device]
     next: None
+
+
+class DeviceSteps(Answer):
+    """What was done to a phone, or found; ok when no step was refused or waits."""
+
+    ok: bool
+    steps: list[DeviceStep]
+
+
+class Revoked(Answer):
+    """The phone's key is worth nothing any more, and its link is closed."""
+
+    id: str
+    revoked: Literal[True]
+
+
+class PairingOffer(Answer):
+    """A pairing for one phone, once, within five minutes; the codes are null in a replay.
+
+    link is what the QR code holds; typed_code is for typing; pin is SHA-256 of the listener's public key.
+    """
+
+    code: str | None
+    typed_code: str | None
+    link: str | None
+    host: str
+    pin: str
+    expires_at: Time
+    how: str
 
 
 class UssdAnswer(Answer):

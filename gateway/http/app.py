@@ -9,7 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic_core import to_json
 
-from gateway.http import hardware, inbound, keys, messages, open_routes, sandbox, webhooks
+from gateway.http import devices, hardware, inbound, keys, messages, open_routes, sandbox, webhooks
 from gateway.http.call import Call, html
 from gateway.http.door import Door
 from gateway.http.openapi import describe, reference_page
@@ -30,6 +30,7 @@ async def _reference(_call: Call) -> web.Response:
 ROUTES: tuple[Route, ...] = (
     *messages.ROUTES,
     *inbound.ROUTES,
+    *devices.ROUTES,
     *hardware.ROUTES,
     *webhooks.ROUTES,
     *keys.ROUTES,

@@ -1,4 +1,4 @@
-"""Owns the routes of devices and lines: what is attached, how it is, and the few things to ask of it.
+"""Owns the routes of lines: what is known of each SIM, and the few things to ask of it.
 
 Knows no driver: USSD and self-tests go through the doors that the services give.
 Source: the HTTP interface; rules KEY-7 (a sandbox key sees only emulated lines).
@@ -27,18 +27,13 @@ if TYPE_CHECKING:
 
     from device_bridge.sms.outcome import Outcome
     from gateway.representation import Json
-    from gateway.store.rows import DeviceRow, LineRow
+    from gateway.store.rows import LineRow
 
     T = TypeVar("T")
 
 _LINES = "/api/v1/lines"
 _TYPICAL_PART_S = 4
 """How long a part takes on air when nothing paces it: submit times of real networks lie between 2 and 6 s."""
-
-
-async def devices(call: Call) -> web.Response:
-    """List devices, attached or remembered."""
-    return call.all(await call.services.store.devices(call.view), _device_json)
 
 
 async def lines(call: Call) -> web.Response:
@@ -122,23 +117,9 @@ async def _from_device(asked: Awaitable[T]) -> T:
         ) from None
 
 
-def _reason_json(reason: Outcome | None) -> Json | None:
+def reason_json(reason: Outcome | None) -> Json | None:
+    """Show why a line or device is as it is."""
     return None if reason is None else {"code": reason.code, "title": reason.title, "hint": reason.hint}
-
-
-def _device_json(row: DeviceRow) -> Json:
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "address": row.address,
-        "maker": row.maker,
-        "model": row.model,
-        "firmware": row.firmware,
-        "emulated": row.emulated,
-        "attached": row.attached,
-        "reason": _reason_json(row.reason),
-        "last_seen_at": rfc3339(row.last_seen_ms),
-    }
 
 
 def _line_json(row: LineRow, call: Call) -> Json:
@@ -159,7 +140,7 @@ def _line_json(row: LineRow, call: Call) -> Json:
         "pool": list(row.pools),
         "device": row.device_id,
         "state": row.state,
-        "reason": _reason_json(row.reason),
+        "reason": reason_json(row.reason),
         "operator": row.operator,
         "signal_dbm": row.signal_dbm,
         "roaming": row.roaming,
@@ -189,9 +170,6 @@ def _pace(row: LineRow, call: Call) -> tuple[int, int]:
 
 
 ROUTES = (
-    Route(
-        "GET", "/api/v1/devices", devices, "lines:read", "List devices", answer=answers.DeviceList
-    ),
     Route("GET", _LINES, lines, "lines:read", "List lines", answer=answers.LineList),
     Route(
         "PATCH", f"{_LINES}/{{id}}", patch, "lines:manage", "Change a line", body=PatchLine,

@@ -204,6 +204,21 @@ class Ussd(Body):
     code: Annotated[UssdCode, Field(description="As dialled, like *100#.")]
 
 
+class ReleasePhone(Body):
+    """What is taken back of a phone."""
+
+    remove_app: Annotated[bool, Field(description="Uninstall the companion as well.")] = False
+
+
+class ExaminePhone(Body):
+    """How far an examination goes."""
+
+    fix: Annotated[bool, Field(description="Repair what can be repaired; raises the SMS limit too.")] = False
+    may_reboot: Annotated[
+        bool, Field(description="With fix: restart the phone where that is what a repair needs.")
+    ] = False
+
+
 class CreateWebhook(Body):
     """A new subscription."""
 

@@ -88,6 +88,69 @@ class LineActions(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceStep:
+    """One step of bringing a phone into order. ``outcome``: ok, fixed, refused, waiting or skipped; ``hint`` says what
+    a person must do."""
+
+    name: str
+    outcome: str
+    detail: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPhone:
+    """A phone as the gateway knows it: paired, on a cable, or both. ``install_id`` is None while it is not paired,
+    ``serialno`` while it was never on a cable.
+
+    ``state`` is what adb says of its cable ("device", "unauthorized", …), None without one.
+    """
+
+    install_id: str | None
+    serialno: str | None
+    label: str | None = None
+    model: str | None = None
+    state: str | None = None
+    ours: bool = True
+    paired_at_ms: int | None = None
+    last_seen_ms: int | None = None
+    steps: tuple[DeviceStep, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PairingOffer:
+    """A pairing that a phone may use once until ``expires_at_ms``. ``pin`` is SHA-256 of the public key, hex."""
+
+    code: str = field(repr=False)
+    typed_code: str = field(repr=False)
+    link: str = field(repr=False)
+    host: str
+    pin: str
+    expires_at_ms: int
+
+
+class DeviceActions(Protocol):
+    """What can be asked of phones; ``name`` is an install id or a serial number.
+
+    Raises:
+        LookupError: no such phone.
+        gateway.errors.GatewayError: it cannot be done now; says why.
+    """
+
+    async def phones(self) -> tuple[KnownPhone, ...]: ...
+
+    async def pair(self) -> PairingOffer: ...
+
+    async def provision(self, name: str) -> tuple[DeviceStep, ...]: ...
+
+    async def release(self, name: str, *, remove_app: bool) -> tuple[DeviceStep, ...]: ...
+
+    async def examine(self, name: str, *, fix: bool, may_reboot: bool) -> tuple[DeviceStep, ...]: ...
+
+    async def revoke(self, name: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything a handler may use. What is None answers as not there.
 
@@ -101,5 +164,6 @@ class Services:
     settings: ApiSettings = field(default_factory=ApiSettings)
     sandbox_inbound: SandboxInbound | None = None
     line_actions: LineActions | None = None
+    device_actions: DeviceActions | None = None
     refuse_target: Callable[[str], str | None] | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

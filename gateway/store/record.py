@@ -7,7 +7,7 @@ Source: the lifecycle table; 3GPP TS 23.040 §9.2.3.15 and §9.2.3.25.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -86,7 +86,7 @@ def record_outcome(tx: Tx, outcome: PartOutcome) -> Row | None:
     else:
         evidence = Evidence(
             state=_STATE_OF[type(outcome)],
-            witness="modem" if isinstance(outcome, PartSent | PartLost) else "network",
+            witness=_witness(outcome, part),
             at_ms=outcome.at_ms,
             mr=outcome.mr if isinstance(outcome, PartSent) else None,
             mr_predicted=predicted_mr(tx, part) if isinstance(outcome, PartLost) else None,
@@ -95,6 +95,13 @@ def record_outcome(tx: Tx, outcome: PartOutcome) -> Row | None:
         )
     apply(tx, part, evidence)
     return part
+
+
+def _witness(outcome: PartOutcome, part: Row) -> Witness:
+    """Who says so: the device of what it did or lost, the network of what it refused."""
+    if not isinstance(outcome, PartSent | PartLost):
+        return "network"
+    return "modem" if part["device"] is None else "phone"
 
 
 def predicted_mr(tx: Tx, part: Row) -> int | None:
@@ -212,7 +219,7 @@ def _settle(tx: Tx, message: Row, part: Row, evidence: Evidence) -> bool:
         tx.run("message_count_parts", id=message["id"], **counts)
         return False
     if happening is Happening.LOST:
-        change = {"error": ours("in_doubt")}
+        change = {"error": _doubt(evidence)}
         # Only the newest attempt's own doubt: after a refusal another copy would be refused again.
         if message["on_doubt"] == "resend" and folded.happening is Happening.LOST:
             change |= {"due_at": tx.now_ms + DOUBT_WAIT_MS}
@@ -233,6 +240,12 @@ def _settle(tx: Tx, message: Row, part: Row, evidence: Evidence) -> bool:
         {**counts, **change},
     )
     return True
+
+
+def _doubt(evidence: Evidence) -> Outcome:
+    """Say that nobody knows; where the device says what a person can look at, that is the hint."""
+    doubt, cause = ours("in_doubt"), evidence.cause
+    return replace(doubt, hint=cause.hint) if cause is not None and cause.code == "phone_stuck" else doubt
 
 
 def _after_failure(tx: Tx, message: Row, parts: list[Row], folded: Fold) -> tuple[Happening, dict[str, Any]]:

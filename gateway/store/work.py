@@ -200,7 +200,8 @@ def _cap_key(pace: Pace) -> str:
 
 def _paced_until(tx: Tx, line_id: str, pace: Pace, parts: int) -> int | None:
     """When the line may carry ``parts`` more; None: now. A message longer than a limit goes into an empty window."""
-    windows = [(line_id, MINUTE_S, pace.per_minute)]
+    # Use is kept by the second: the one more keeps any real minute within the pace. A device's cap has a margin.
+    windows = [(line_id, MINUTE_S + 1, pace.per_minute)]
     if pace.cap is not None:
         windows.append((_cap_key(pace), pace.cap.window_s, pace.cap.parts))
     times = [_free_at_s(tx, window, parts) for window in windows if window[2]]
@@ -218,14 +219,14 @@ def _paced_until(tx: Tx, line_id: str, pace: Pace, parts: int) -> int | None:
 def _free_at_s(tx: Tx, window: tuple[str, int, int], parts: int) -> int | None:
     """When a sliding window (whose use, its seconds, its limit) has room for ``parts``; None: now."""
     payer, window_s, limit = window
-    used = tx.rows("line_use_seconds", line=payer, second=tx.now_ms // 1000 - window_s)
+    used = tx.rows("line_use_seconds", line=payer, second=tx.now_ms // 1000 - window_s + 1)
     too_many = sum(use["parts"] for use in used) + parts - limit
     free_at_s: int | None = None
     for use in used:
         if too_many <= 0:
             break
         too_many -= use["parts"]
-        free_at_s = use["second"] + window_s + 1
+        free_at_s = use["second"] + window_s
     return free_at_s
 
 

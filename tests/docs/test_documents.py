@@ -28,7 +28,7 @@ PAGES = sorted(
         "*.md",
         "docs/**/*.md",
         "gateway/*.md",
-        "device_bridge/*.md",
+        "device_bridge/**/*.md",
         "android_companion/*.md",
         "tests/**/*.md",
     )
@@ -187,6 +187,41 @@ def test_every_toml_block_is_a_configuration_that_loads(path: Path, tmp_path: Pa
         file.write_text(block)
         file.chmod(0o600)
         load(file, {})
+
+
+@pytest.mark.parametrize("package", ["gateway", "device_bridge"])
+def test_every_module_has_its_place_in_a_page_of_its_package(package: str) -> None:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        if path.name in {"__init__.py", "__main__.py"}:
+            continue
+        folders = [
+            folder for folder in path.relative_to(ROOT).parents if (ROOT / folder / "README.md").exists()
+        ]
+        text, inside = page(f"{folders[0]}/README.md"), path.relative_to(ROOT / folders[0])
+        rooms = {
+            f"`{path.stem}`",
+            f"`{inside}`",
+            *(f"{folder}/`" for folder in inside.parents if folder.name),
+        }
+        assert any(room in text for room in rooms), f"{path.relative_to(ROOT)} is in no table of its README"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_test_that_a_page_names_exists(path: Path) -> None:
+    there = {found.name for found in ROOT.glob("tests/**/*.py")}
+    there |= {found.stem for found in ROOT.glob("android_companion/src/test/**/*.java")}
+    for name in re.findall(r"`(?:[\w/]+/)?(test_\w+\.py|[A-Z]\w+Test)`", path.read_text()):
+        assert name in there, f"{name} in {path.name}"
+
+
+@pytest.mark.parametrize("package", ["gateway", "device_bridge"])
+def test_every_module_that_a_page_of_a_package_gives_a_room_to_exists(package: str) -> None:
+    for readme in (ROOT / package).rglob("README.md"):
+        for row in re.findall(
+            r"^\| ((?:\[?`[^`]+`[^|`]*)+) \|", section(readme.read_text(), "Rooms"), re.MULTILINE
+        ):
+            for name in re.findall(r"`([\w/]+\.py|[\w/]+/)`", row):
+                assert (readme.parent / name).exists(), f"{name} in {readme.relative_to(ROOT)}"
 
 
 def test_make_lists_every_target_that_documents_name() -> None:

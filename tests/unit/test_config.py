@@ -82,7 +82,7 @@ def test_a_file_sets_values_and_lists_of_tables(tmp_path: Path) -> None:
         ("[messages]\nrate_limit = 3", "messages.rate_limit: unknown key; did you mean server.rate_limit?"),
         ("[server]\nxyzzy = 3", "server.xyzzy: unknown key"),
         ('[[modem]]\nprot = "/dev/x"', "modem[0].prot: unknown key; did you mean modem.port? (and 1 more)"),
-        ("[adb]\nenabled = true", "[adb]: is not in this version; remove it"),
+        ("[policy]\nenabled = true", "[policy]: is not in this version; remove it"),
         ("[[tenant]]\nname = 'a'", "[tenant]: is not in this version; remove it"),
         ("[lines]\nper_month = 3", "lines.per_month: is not in this version; remove it"),
     ],

@@ -169,6 +169,22 @@ def test_a_key_file_that_others_can_read_is_found_and_repaired(tmp_path: Path) -
     assert "mode_too_wide" not in codes(examine_files(folder, folder.root / "gateway.db", encrypted=True))
 
 
+@pytest.mark.parametrize("name", ["app.pem", "link.key"])
+def test_a_key_of_the_phones_that_others_can_read_is_found_told_and_repaired(
+    tmp_path: Path, name: str
+) -> None:
+    folder = data_dir(tmp_path)
+    key = folder.keys / name
+    key.write_text("key")
+    key.chmod(0o640)
+    finding = the(examine_files(folder, folder.root / "gateway.db", encrypted=True), "mode_too_wide")
+    assert (finding.about, finding.severity, finding.hint) == (str(key), "trouble", f"chmod 600 {key}")
+    assert "phone" in finding.why.lower()
+    assert finding.fix is not None
+    finding.fix.apply()
+    assert key.stat().st_mode & 0o777 == 0o600
+
+
 def test_missing_data_keys_stop_and_name_the_file(tmp_path: Path) -> None:
     folder = data_dir(tmp_path)
     folder.key_ring.unlink()
@@ -227,6 +243,15 @@ def test_a_line_that_needs_a_person_has_the_catalogues_words_and_what_waits() ->
 )
 def test_each_state_of_a_line_is_a_finding(change: dict[str, Any], code: str, severity: str) -> None:
     assert [(f.code, f.severity) for f in served(line=change) if f.severity != "ok"] == [(code, severity)]
+
+
+def test_a_sim_in_a_phone_is_not_asked_for_what_phones_do_not_tell() -> None:
+    line = {**LINE, "device": "p1", "smsc": None, "store_used": 20, "store_total": 20, "signal_dbm": -107}
+    phone = {"id": "p1", "kind": "phone", "serialno": "R58N12", "state": "away", "steps": []}
+    found = examine_served(Served("http://127.0.0.1:8080", [line], [phone], []))
+    assert [(f.code, f.hint) for f in found if f.severity != "ok"] == [
+        ("signal_weak", "Move the phone near a window.")
+    ]
 
 
 @pytest.mark.parametrize(

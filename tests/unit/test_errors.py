@@ -27,6 +27,7 @@ TABLE = {
         "content_refused": 403, "approval_self": 403, "approval_rejected": None, "premium_number": 403,
         "emergency_number": 403, "short_code_not_allowed": 403, "destination_not_allowed": 403,
         "sender_not_owned": 403, "webhook_target_refused": 422, "storage_unavailable": 503, "internal_error": 500,
+        "pairing_refused": 403, "device_unknown": 401,
     },
     500: {
         "no_line_available": 503, "device_error": 502, "device_timeout": 504, "device_not_ready": None,
@@ -35,6 +36,7 @@ TABLE = {
         "modem_silent": None, "phone_gone": None, "phone_unauthorised": None, "phone_permission": None,
         "phone_cap": None, "port_denied": None, "port_busy": None, "partly_sent": None, "unknown_cause": None,
         "rejected_by_network": None, "undelivered": None, "in_doubt": None, "device_lost": None,
+        "phone_stuck": None, "link_unavailable": 503, "adb_missing": 503,
     },
 }  # fmt: skip
 """The codes that clients were promised: family → code → HTTP status, None = only on messages and lines."""

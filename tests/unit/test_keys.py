@@ -7,7 +7,16 @@ import zlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.keys import KEY_PATTERN, digest, make_key, parse_key, public_id, same
+from gateway.keys import (
+    KEY_PATTERN,
+    digest,
+    is_device_key,
+    make_device_key,
+    make_key,
+    parse_key,
+    public_id,
+    same,
+)
 
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -28,6 +37,16 @@ def test_the_checksum_is_crc_32_in_base_62() -> None:
     for character in key[44:]:
         number = number * 62 + BASE62.index(character)
     assert number == zlib.crc32(key[:44].encode())
+
+
+def test_the_key_of_a_phone_has_the_same_form_and_is_no_key_of_the_api() -> None:
+    key = make_device_key()
+    assert (key[:4], len(key)) == ("gwd_", 50)
+    assert KEY_PATTERN.fullmatch(key)
+    assert is_device_key(key)
+    assert parse_key(key) is None
+    assert not is_device_key(make_key("live"))
+    assert not is_device_key(key[:-1] + ("A" if key[-1] != "A" else "B"))
 
 
 def test_keys_never_repeat() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_bridge.device import InboundReceived
-from gateway.received import read_received
+from device_bridge.device import InboundReceived, MmsReceived, TextReceived
+from gateway.received import read_mms, read_received, read_text
 from gateway.store.rows import NewInbound
 from tests.peers.store_world import ALICE, START_MS, deliver
 
@@ -53,3 +53,28 @@ def test_a_tpdu_delivered_again_is_recognised_and_a_text_sent_again_is_not() -> 
     assert read(once).fingerprint == read(more_messages).fingerprint
     assert read(once).fingerprint != read(deliver("yes", START_MS + 1000)).fingerprint
     assert read(once).fingerprint != read(deliver("yes", START_MS, sender="+447700900999")).fingerprint
+
+
+NOTIFICATION = b"\x8c\x82\x98T9\x00\x8d\x92\x89\x0f\x80+447700900123\x00\x8e\x02\x01\x00\x83http://mmsc/9\x00"
+RETRIEVED = b"\x8c\x84\x98T9\x00\x8d\x92\x89\x0f\x80+447700900123\x00\x84\xa3\x01\x04\x02\x03\x83\x81\xeaHi"
+
+
+def test_a_text_from_the_phones_inbox_comes_whole_and_twice_the_same_words_are_two() -> None:
+    found = [
+        TextReceived(name, "line", ALICE, "Yes", START_MS - 9000, START_MS) for name in ("41", "41", "42")
+    ]
+    same, again, other = (read_text("line", event) for event in found)
+    assert (same.type, same.text, same.sender, same.sent_at_ms) == ("sms", "Yes", ALICE, START_MS - 9000)
+    assert same.fingerprint == again.fingerprint != other.fingerprint
+
+
+def test_a_multimedia_message_is_kept_whole_with_its_text_and_sender() -> None:
+    new = read_mms("line", MmsReceived("7", "line", RETRIEVED, START_MS))
+    assert (new.type, new.text, new.sender, new.octets) == ("mms", "Hi", ALICE, RETRIEVED)
+
+
+def test_the_notification_of_one_says_where_it_waits_and_garbage_is_kept() -> None:
+    new = read_mms("line", MmsReceived("7", "line", NOTIFICATION, START_MS))
+    assert (new.type, new.url, new.sender, new.text) == ("mms", "http://mmsc/9", ALICE, None)
+    kept = read_mms("line", MmsReceived("8", "line", b"\x00\x01", START_MS))
+    assert (kept.type, kept.url, kept.octets) == ("mms", None, b"\x00\x01")

@@ -85,7 +85,11 @@ def test_no_command_shows_the_commands_and_is_a_usage_error(capsys: pytest.Captu
             'no option "--prot"',
             'did you mean "--port"? All options: gateway serve --help',
         ),
-        (["devices", "now"], "one argument too many: now", "gateway devices --help"),
+        (
+            ["devices", "pear"],
+            'no command "devices pear"',
+            'did you mean "devices pair"? All commands: gateway --help',
+        ),
         (
             ["serve", "--port", "99999"],
             "argument --port: must be between 0 and 65535",

@@ -24,6 +24,20 @@ def test_no_cell_is_cut_at_any_width(
     assert "averylongnameofadevicethatgivesway" in letters
 
 
+@pytest.mark.parametrize("columns", [40, 80, 100, 120, 200])
+def test_no_cell_is_cut_beside_another_wide_column(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    hint = "Switch on USB debugging (Security settings) in Developer options, then unplug the phone"
+    rows = [["3f2b8c1e-6a54-4d99-86c4-cf53eeedf8e4", "Google Pixel 4a", "127.0.0.1", "attached", hint]]
+    headings = ("DEVICE", "MODEL", "AT", "STATE", "REMARK")
+    Screen(terminal=True, colour=False, as_json=False).table(headings, rows, folds="REMARK")
+    lines = capsys.readouterr().out.splitlines()
+    begins = lines[0].index("REMARK")
+    assert "".join("".join(line[begins:].split()) for line in lines[1:]) == "".join(hint.split())
+
+
 def test_markup_and_controls_in_a_cell_are_shown_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     Screen(terminal=True, colour=False, as_json=False).table(("LINE",), [["[red]a[/red]\x1b[31m"]])
     assert "[red]a[/red]\\x1b[31m" in capsys.readouterr().out

@@ -124,12 +124,12 @@ async def test_submit_time_is_counted_from_the_pdu_and_shorter_while_the_link_is
     await host.command("AT+CMMS=2")
     loop = asyncio.get_running_loop()
     took = []
-    for _ in range(2):
+    for _ in range(5):
         began = loop.time()
         await host.submit(submit_pdu(TO))
         took.append(loop.time() - began)
     assert took[0] >= 0.08
-    assert 0.04 <= took[1] < took[0]
+    assert 0.04 <= min(took[1:]) < 0.08  # the quickest: a busy machine adds to any of them
 
 
 async def test_a_stored_text_is_sent_from_its_slot(box: Box) -> None:
