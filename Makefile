@@ -99,7 +99,7 @@ fix: setup-dev  ## Let ruff format and repair what it can
 bench: setup-dev peers  ## Measure, and print a table with medians and spread
 	$(BIN)/python -m bench $(ARGS)
 
-crash: setup-dev  ## kill -9 at random points, CRASH_RUNS=1000 times
+crash: setup-dev companion-built  ## kill -9 at random points, CRASH_RUNS=1000 times
 	CRASH_RUNS=$(CRASH_RUNS) $(PYTEST) tests/crash
 
 fuzz: setup-dev  ## Feed the codec rubbish for FUZZ_SECONDS=120
