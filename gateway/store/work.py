@@ -200,10 +200,10 @@ def _cap_key(pace: Pace) -> str:
 
 def _paced_until(tx: Tx, line_id: str, pace: Pace, parts: int) -> int | None:
     """When the line may carry ``parts`` more; None: now. A message longer than a limit goes into an empty window."""
-    # Use is kept by the second: the one more keeps any real minute within the pace. A device's cap has a margin.
+    # Use is kept by the second: the one more keeps any real window within its limit.
     windows = [(line_id, MINUTE_S + 1, pace.per_minute)]
     if pace.cap is not None:
-        windows.append((_cap_key(pace), pace.cap.window_s, pace.cap.parts))
+        windows.append((_cap_key(pace), pace.cap.window_s + 1, pace.cap.parts))
     times = [_free_at_s(tx, window, parts) for window in windows if window[2]]
     free_at_s = max((at_s for at_s in times if at_s is not None), default=None)
     if free_at_s is not None:
