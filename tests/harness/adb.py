@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.gateway_process import until
+from tests.harness.phones import free_port
 from tests.peers.adb_device import PretendPhone
 from tests.peers.adb_device_companion import Companion
 from tests.peers.adb_device_vendors import PIXEL, Personality
@@ -79,8 +79,7 @@ class AdbServerProcess:
         """Start it and wait until it answers."""
         self.home.mkdir(parents=True, exist_ok=True)
         if not self.port:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self.port = free.getsockname()[1]
+            self.port = free_port()
         with (self.folder / "adb.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 self._program,

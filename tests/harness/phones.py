@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,10 +123,16 @@ class PhoneProcess:
 # ------------------------------------------------------------------ a server with phones beside it
 
 
+PORTS = range(20_000, 32_000)
+"""Below those that the kernel gives to outgoing connections: nobody takes one between the look and its use."""
+
+
 def free_port() -> int:
     """Find a TCP port that stays the same over restarts of a server."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def config(port: int, *more: str) -> str:
