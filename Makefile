@@ -18,12 +18,14 @@ CRASH_RUNS ?= 1000
 FUZZ_SECONDS ?= 120
 
 MAVEN := mvn --batch-mode --no-transfer-progress
+# Short runs: what the optimising compiler would gain it costs twice.
+export MAVEN_OPTS ?= -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
 APP := android_companion
 APP_BUILT := $(APP)/target/.built
 APP_SOURCES := $(APP)/pom.xml $(shell find $(APP)/src $(APP)/tools -type f 2>/dev/null) $(wildcard tests/vectors/link.json)
 APP_CARRIED := device_bridge/apk/companion-unsigned.apk
 
-.PHONY: help setup setup-dev run unit test check lint fix bench crash fuzz docs lock aarch64 peers \
+.PHONY: help setup setup-dev run unit test check lint fetched fix bench crash fuzz docs screenshots lock aarch64 peers \
 	companion companion-quick companion-built android-tools
 
 help:  ## List the targets
@@ -82,9 +84,15 @@ unit: setup-dev  ## Unit tests (under two minutes)
 check: setup-dev lint  ## Lint, unit, contract and documents tests
 	$(PYTEST) tests/unit tests/contract tests/docs
 
-# Two processes: most tests wait for time or for a radio.
-test: setup-dev peers companion-built lint  ## Everything: lint, the app's tests, all tests, other people's programs, kill -9
-	$(PYTEST) -n 2 --dist loadfile tests
+# Three processes: most tests wait for time or for a radio, so two cores are half idle. In their own order, so that the
+# long ones of tests/crash do not come last, when nothing is left to do beside them.
+test: fetched lint  ## Everything: lint, the app's tests, all tests, other people's programs, kill -9
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests
+
+# Programs of the distribution first, then the environment beside the app's build: both wait for their downloads.
+fetched:
+	@$(MAKE) --no-print-directory android-tools peers
+	@$(MAKE) --no-print-directory -j2 setup-dev companion-built
 
 lint: setup-dev  ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check $(wildcard $(CODE))
@@ -104,6 +112,9 @@ crash: setup-dev companion-built  ## kill -9 at random points, CRASH_RUNS=1000 t
 
 fuzz: setup-dev  ## Feed the codec rubbish for FUZZ_SECONDS=120
 	$(BIN)/python tests/fuzz/fuzz_codec.py --seconds $(FUZZ_SECONDS)
+
+screenshots: setup-dev peers  ## Take the pictures of the documents anew (needs Chromium)
+	$(BIN)/python -m tools.screenshots
 
 docs: setup-dev  ## Make the generated documents anew
 	$(BIN)/python -m tools.make_docs
@@ -141,11 +152,17 @@ android-tools:
 			apksigner zipalign aapt dexdump enjarify >/dev/null; \
 	else echo "note: not installed:$$missing; tests that build or look at the companion app will skip"; fi
 
-# gammu-smsd and smstools3 drive the emulator in tests and in the bench. Without them, and without the right to
-# install them, those tests skip with a line that says so.
+# Other people's programs that tests run beside the product: gammu and smstools3 drive the emulator, gammu's decoder reads
+# our TPDUs, promtool judges rules, Chromium opens the pages, PHP and Node run the examples, systemd reads our unit.
+# Without them, and without the right to install them, those tests skip with a line that says so.
 peers:
-	@command -v gammu-smsd >/dev/null && { command -v smsd >/dev/null || [ -x /usr/sbin/smsd ]; } || \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	@missing=""; need() { command -v "$$1" >/dev/null || missing="$$missing $$2"; }; \
+	PATH="$$PATH:/usr/sbin"; \
+	need gammu-smsd gammu-smsd; need smsd smstools; need promtool prometheus; need chromium "chromium fonts-dejavu-core"; \
+	need php php-cli; need node nodejs; need systemd-analyze systemd; need curl curl; \
+	/usr/bin/python3 -c 'import gammu' 2>/dev/null || missing="$$missing python3-gammu"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		export DEBIAN_FRONTEND=noninteractive; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends gammu-smsd smstools >/dev/null; \
-	else echo 'note: gammu-smsd and smstools are not installed; tests that drive them will skip'; fi
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else echo "note: not installed:$$missing; tests that run them will skip"; fi

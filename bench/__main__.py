@@ -10,10 +10,44 @@ import platform
 import sys
 import time
 
-from bench import attach, growth, idle, line, lines16, phones, post, start
+from bench import (
+    attach,
+    batches,
+    browser,
+    dashboards,
+    growth,
+    idle,
+    line,
+    lines16,
+    metrics,
+    pages,
+    phones,
+    post,
+    rules,
+    start,
+    streams,
+    upload,
+)
 from bench.figures import Figure, arguments, effort_of, keep, show
 
-MEASUREMENTS = (line, lines16, post, growth, idle, start, phones, attach)
+MEASUREMENTS = (
+    line,
+    lines16,
+    post,
+    streams,
+    growth,
+    idle,
+    start,
+    phones,
+    attach,
+    batches,
+    upload,
+    rules,
+    metrics,
+    pages,
+    browser,
+    dashboards,
+)
 
 
 def main() -> int:

@@ -29,6 +29,7 @@ from gateway.http.protocol import listen, make_runner
 from gateway.http.services import Services
 from gateway.log import LogSettings, configure
 from gateway.message import Message, MessageState, NewMessage
+from gateway.organisation import admission_settings
 from gateway.startup import store_of
 from gateway.store.protocol import Store
 from gateway.store.rows import Admitted, IdempotencyKey, LineSettings
@@ -125,7 +126,7 @@ class Measured:
         null = cast(Store, NullStore(store))
         services = Services(
             store=null,
-            admission=Admission(null, gateway._admission_settings(), gateway._clock),  # noqa: SLF001
+            admission=Admission(null, admission_settings(gateway._config), gateway._clock),  # noqa: SLF001
             clock=gateway._clock,  # noqa: SLF001
             settings=settings,
         )

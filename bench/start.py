@@ -23,11 +23,11 @@ PATIENCE_S = 60.0
 
 
 class Serving:
-    """A `gateway serve` with two emulated lines, and when it answered."""
+    """A `gateway serve` with two emulated lines, and when it answered. ``more`` is added to its configuration."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, more: str = "") -> None:
         config = data_dir.with_name(f"{data_dir.name}.toml")
-        config.write_text("[server]\nport = 0\n[serial]\ndiscover = false\n")
+        config.write_text("[server]\nport = 0\n[serial]\ndiscover = false\n" + more)
         self._file = data_dir / "server.json"
         self._file.unlink(missing_ok=True)
         command = [
@@ -49,6 +49,11 @@ class Serving:
             return connection.getresponse().status == 200
         except (OSError, ValueError):
             return False
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return str(json.loads(self._file.read_text())["url"])
 
     @property
     def memory_mib(self) -> float:

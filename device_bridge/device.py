@@ -272,7 +272,10 @@ class DeviceHealth:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInfo:
-    """``id`` is the IMEI of a modem or the install id of a companion; ``address`` is only where it is today."""
+    """``id`` is the IMEI of a modem or the install id of a companion; ``address`` is only where it is today.
+
+    ``trouble`` is what keeps an open device from having a line, ``notes`` say it in a sentence.
+    """
 
     id: str
     kind: str
@@ -283,6 +286,7 @@ class DeviceInfo:
     emulated: bool = False
     notes: tuple[str, ...] = field(default=())
     health: DeviceHealth | None = None
+    trouble: Outcome | None = None
 
 
 Cleared = Callable[[OutgoingPart], Awaitable[bool]]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
+from structlog.contextvars import clear_contextvars
 
 from device_bridge.device import (
     Device,
@@ -25,11 +26,13 @@ from device_bridge.device import (
     LineState,
 )
 from device_bridge.errors import DeviceBridgeError, DeviceNotReady
+from device_bridge.modem import GsmModem
 from device_bridge.sms.outcome import Outcome, local
 from gateway.clock import Clock
 from gateway.dispatcher import LineTask, run_events
 from gateway.handover import JournalTask
-from gateway.line_work import Outlook, PaceDefaults
+from gateway.line_work import Outlook
+from gateway.policy.rules import Limits
 from gateway.store.protocol import Store, StoreUnavailable
 from gateway.store.rows import LineRow, LineSettings
 
@@ -37,7 +40,10 @@ log = structlog.get_logger(__name__)
 
 REOPEN_FIRST_S = 0.5
 REOPEN_MAX_S = 15.0
-"""A stick that was pulled is asked for at least this often: back within seconds of being plugged in."""
+"""A device that is there and does not answer is asked again at least this often."""
+
+LOOK_S = 2.0
+"""A port that is not there is looked for this often: it costs nothing, and a stick sends within seconds."""
 
 DRAIN_S = 30.0
 """A text that is on air at shutdown is waited for this long; then it stays SUBMITTING for ``recover``."""
@@ -61,10 +67,10 @@ class Attached:
 class Attachments:
     """All devices of this process."""
 
-    def __init__(self, store: Store, clock: Clock, pace: PaceDefaults, node: str) -> None:
+    def __init__(self, store: Store, clock: Clock, limits: Limits, node: str) -> None:
         self._store = store
         self._clock = clock
-        self._pace = pace
+        self._limits = limits
         self._node = node
         self._outlook = Outlook()
         self._watches: dict[str, asyncio.Task[None]] = {}
@@ -114,6 +120,23 @@ class Attachments:
                     return task.line
         raise LookupError(line_id)
 
+    def modems(self) -> tuple[GsmModem, ...]:
+        """Give the modems that are open now."""
+        devices = (attached.device for attached in self._attached.values())
+        return tuple(device for device in devices if isinstance(device, GsmModem))
+
+    def modem(self, device_id: str) -> GsmModem:
+        """Find an open modem. Raises LookupError."""
+        for modem in self.modems():
+            if modem.info.id == device_id:
+                return modem
+        raise LookupError(device_id)
+
+    def is_on_air(self, device: Device) -> bool:
+        """Say whether a line of this device has a text in hand."""
+        attached = (each for each in self._attached.values() if each.device is device)
+        return any(task.work.on_air for each in attached for task in each.tasks.values())
+
     async def stop(self, second_signal: asyncio.Event) -> None:
         """Claim nothing new, wait for what is on air, close everything."""
         self._stopping = True
@@ -135,6 +158,8 @@ class Attachments:
     # ------------------------------------------------------------------ one device
 
     async def _watch(self, name: str, device: Device, settings_of: SettingsOf) -> None:
+        # The request that had a phone set up ends long before this does.
+        clear_contextvars()
         wait_s = REOPEN_FIRST_S
         said: str | None = None
         while True:
@@ -149,6 +174,8 @@ class Attachments:
                     )
                     await self._seen(device.info, error.cause, attached=False)
                 said = error.cause.code
+                if said == "device_lost":
+                    wait_s = min(wait_s, LOOK_S)
             except StoreUnavailable as error:
                 log.warning("device.waits_for_store", address=name, reason=str(error))
             except Exception:
@@ -168,14 +195,14 @@ class Attachments:
         log.info("device.attached", address=name, device_id=device.info.id, model=device.info.model)
         attached = self._attached[name] = Attached(device)
         try:
-            await self._seen(device.info, None, attached=True)
+            await self._seen(device.info, device.info.trouble, attached=True)
             for line in device.lines():
                 await self._line_seen(attached, line, await line.health(), settings_of)
             self._looked[name].set()
 
             async def changed(event: LineChanged | DeviceChanged) -> None:
                 if isinstance(event, DeviceChanged):
-                    await self._seen(event.info, None, attached=True)
+                    await self._seen(event.info, event.info.trouble, attached=True)
                 else:
                     await self._line_changed(attached, event, settings_of)
 
@@ -234,7 +261,7 @@ class Attachments:
     ) -> None:
         key = line.identity.key
         if self._is_claimed_elsewhere(attached, key, health):
-            log.warning("line.in_two_devices", key=key, device_id=attached.device.info.id)
+            log.warning("line.in_two_devices", sim=key, device_id=attached.device.info.id)
             await self._store.conflict(attached.device.info.id, "line_in_two_devices")
             return
         settings = settings_of(line.identity)
@@ -250,7 +277,7 @@ class Attachments:
         if attached.told.get(key) != (health.state, health.reason):
             attached.told[key] = (health.state, health.reason)
             reason = health.reason.code if health.reason else None
-            log.info("line.changed", line_id=row.id, state=health.state.value, reason=reason)
+            log.info("line.changed", line=row.id, state=health.state.value, reason=reason)
         task.work.row = row
         task.work.up = health.state is LineState.UP
         task.work.wake.set()
@@ -265,10 +292,10 @@ class Attachments:
     def _carrier(self, device: Device, line: Line, row: LineRow) -> Carrier:
         task: Carrier
         if line.capabilities.journal:
-            task = JournalTask(line, row, self._store, self._clock, self._pace)
+            task = JournalTask(line, row, self._store, self._clock, self._limits)
             task.acknowledge = device.acknowledge
         else:
-            task = LineTask(line, row, self._store, self._clock, self._pace)
+            task = LineTask(line, row, self._store, self._clock, self._limits)
         task.work.node = self._node
         task.work.outlook = self._outlook
         return task
@@ -280,7 +307,7 @@ class Attachments:
             try:
                 await task.run()
             except Exception:
-                log.exception("line.loop_failed", line_id=task.work.row.id)
+                log.exception("line.loop_failed", line=task.work.row.id)
                 await asyncio.sleep(REOPEN_FIRST_S)
                 with suppress(StoreUnavailable):
                     await self._store.recover(self._node, task.work.row.id)

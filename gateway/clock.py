@@ -33,10 +33,14 @@ class SystemClock:
         return time.monotonic()
 
 
+HOUR_MS = 3_600_000
+
+
 def midnight_ms(now_ms: int) -> int:
     """UTC ms of the last midnight in the machine's zone: where a day's quota begins."""
-    local = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone()
-    return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
+    # Naive, so that the offset is that of midnight: on the days on which clocks change it is another one at noon.
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone().replace(tzinfo=None)
+    return _local_ms(today.replace(hour=0, minute=0, second=0, microsecond=0))
 
 
 STEP_S = 5
@@ -72,3 +76,30 @@ class SteadyClock:
     def adopt(self, step_ms: int) -> None:
         """Go on from the stepped time."""
         self._wall_ms += step_ms
+
+
+def day_ends_ms(now_ms: int) -> int:
+    """UTC ms of the next midnight in the machine's zone; 23 or 25 hours after the last when the clocks change."""
+    return midnight_ms(midnight_ms(now_ms) + 36 * HOUR_MS)
+
+
+def billing_month_ms(now_ms: int, billing_day: int = 1) -> tuple[int, int]:
+    """UTC ms in which the billing month of ``now_ms`` begins and ends, in the machine's zone.
+
+    Args:
+        now_ms: UTC ms.
+        billing_day: 1 to 28: the day of the month on which the operator's bill begins.
+    """
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone().replace(tzinfo=None)
+    first = today.replace(day=billing_day, hour=0, minute=0, second=0, microsecond=0)
+    start = first if first <= today else _months_on(first, -1)
+    return _local_ms(start), _local_ms(_months_on(start, 1))
+
+
+def _months_on(day: datetime, months: int) -> datetime:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return day.replace(year=year, month=month + 1)
+
+
+def _local_ms(wall: datetime) -> int:
+    return int(wall.astimezone().timestamp() * 1000)

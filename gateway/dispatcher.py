@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import structlog
+from structlog.contextvars import bind_contextvars, unbind_contextvars
 
 from device_bridge.device import (
     Device,
@@ -33,10 +34,12 @@ from device_bridge.device import (
 from device_bridge.errors import InDoubt, NotSubmitted
 from device_bridge.sms.outcome import local
 from gateway.clock import Clock
-from gateway.line_work import STORE_RETRY_S, LineWork, PaceDefaults, record_surely
+from gateway.line_work import STORE_RETRY_S, LineWork, record_surely
+from gateway.policy.rules import Limits
 from gateway.received import read_mms, read_received, read_text
 from gateway.store.protocol import Store, StoreUnavailable
 from gateway.store.rows import Claim, Claimed, LineRow, PartStarting, Prepared
+from gateway.surely import write_surely
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +51,8 @@ that the radio waits for."""
 class LineTask:
     """Carries messages on one line, one attempt at a time, as fast as the radio takes them."""
 
-    def __init__(self, line: Line, row: LineRow, store: Store, clock: Clock, pace: PaceDefaults) -> None:
-        self.work = LineWork(line, row, store, clock, pace)
+    def __init__(self, line: Line, row: LineRow, store: Store, clock: Clock, limits: Limits) -> None:
+        self.work = LineWork(line, row, store, clock, limits)
         self.line = line
         self._store = store
         self._clock = clock
@@ -60,6 +63,8 @@ class LineTask:
     async def run(self) -> None:
         """Claim, submit and record until stopped or cancelled."""
         work = self.work
+        # What is logged further down, by the driver too, says on which line.
+        bind_contextvars(line=work.row.id)
         while not work.stopping:
             work.wake.clear()
             prepared = await work.look()
@@ -87,11 +92,13 @@ class LineTask:
                 expected, commit = await self._carry(expected, commit)
         finally:
             self.work.on_air = False
+            unbind_contextvars("message", "attempt")
 
     async def _carry(
         self, expected: Prepared, commit: asyncio.Future[Claimed]
     ) -> tuple[Prepared | None, asyncio.Future[Claimed]]:
         """Put one attempt on air while its claim commits; returns what is claimed next, and that commit."""
+        bind_contextvars(message=expected.work.message.id, attempt=expected.attempt_id)
         self._ahead = None
         self._starting: asyncio.Future[Claimed] = commit
         last = expected.outgoing.parts[-1].number
@@ -151,7 +158,7 @@ class LineTask:
             if self._ahead.cancelled() or (failure := self._ahead.exception()) is not None:
                 # The verdict goes first: without it the message would stay on air for us until a restart.
                 reason = "cancelled" if self._ahead.cancelled() else repr(failure)
-                log.error("line.look_failed", line_id=self.work.row.id, reason=reason)
+                log.error("line.look_failed", line=self.work.row.id, reason=reason)
             elif self.work.look_is_stale():
                 ahead = await self.work.look()
             else:
@@ -247,15 +254,10 @@ async def _record_event(device: Device, event: DeviceEvent, line_ids: dict[str, 
         line_id = line_ids.get(event.line_key)
         if line_id is None:
             # Refused as a line of this device: the device keeps what it has until that is settled.
-            log.warning("event.of_unknown_line", device_id=device.info.id, key=event.line_key)
+            log.warning("event.of_unknown_line", device_id=device.info.id, sim=event.line_key)
             return
-    while True:
-        try:
-            await _store_event(event, line_id or "", store, speaker)
-        except StoreUnavailable:
-            await asyncio.sleep(STORE_RETRY_S)
-            continue
-        break
+        bind_contextvars(line=line_id)
+    await write_surely(lambda: _store_event(event, line_id or "", store, speaker), STORE_RETRY_S)
     if event.event_id is not None:
         await device.acknowledge(event.event_id)
 

@@ -6,9 +6,10 @@ Source: the HTTP interface.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.message import EncodingChoice, OnDoubt, Purpose
+from gateway.message import EncodingChoice, Notify, OnDoubt, Purpose
 from gateway.store.rows import View
 
 
@@ -27,6 +28,11 @@ class Caller:
         return scope in self.scopes or "*" in self.scopes
 
     @property
+    def by(self) -> str:
+        """How what this caller does is signed: in timelines, on records, in the audit trail."""
+        return f"key:{self.key_id}"
+
+    @property
     def view(self) -> View:
         """Whose rows this caller may see."""
         return View(self.tenant, self.sandbox)
@@ -34,9 +40,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """A message as it was asked for; None = the default. Exactly one of ``text`` and ``octets`` + ``port``.
+    """A message as it was asked for; None = the default. Exactly one of ``text``, ``template_id`` and
+    ``octets`` + ``port``.
 
     ``line`` is an id, ICCID, number or label; ``send_at_ms`` is UTC ms; ``valid_for_s`` counts from then.
+    ``template_id`` + ``data`` stand in the place of ``text``; ``language`` chooses among a template's texts.
     """
 
     to: str
@@ -56,3 +64,12 @@ class MessageDraft:
     delivery_report: bool = True
     flash: bool = False
     on_doubt: OnDoubt | None = None
+    template_id: str | None = None
+    template_version: int | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
+    language: str | None = None
+    override_opt_out: bool = False
+    notify: Notify | None = None
+    batch_id: str | None = None
+    is_reply: bool = False
+    """Our own answer to a STOP, START or HELP: it passes the suppression that it confirms."""

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from device_bridge.device import (
     WHOLE_ATTEMPT,
@@ -23,7 +24,8 @@ from device_bridge.device import (
 )
 from device_bridge.errors import InDoubt, NotSubmitted
 from gateway.clock import Clock
-from gateway.line_work import STORE_RETRY_S, LineWork, PaceDefaults, record_surely
+from gateway.line_work import STORE_RETRY_S, LineWork, record_surely
+from gateway.policy.rules import Limits
 from gateway.store.protocol import Store, StoreUnavailable
 from gateway.store.rows import Claimed, LineRow, Prepared
 
@@ -38,8 +40,8 @@ class JournalTask:
     ``acknowledge`` lets the device drop its record of an outcome that is committed.
     """
 
-    def __init__(self, line: Line, row: LineRow, store: Store, clock: Clock, pace: PaceDefaults) -> None:
-        self.work = LineWork(line, row, store, clock, pace)
+    def __init__(self, line: Line, row: LineRow, store: Store, clock: Clock, limits: Limits) -> None:
+        self.work = LineWork(line, row, store, clock, limits)
         self.line = line
         self.acknowledge: Acknowledge = _nothing
         self._store = store
@@ -52,6 +54,7 @@ class JournalTask:
         What is still with the device at the end is left to its journal: nothing is waited for.
         """
         work = self.work
+        bind_contextvars(line=work.row.id)
         try:
             while not work.stopping:
                 work.wake.clear()
@@ -59,7 +62,8 @@ class JournalTask:
                     await work.wake.wait()
                     continue
                 prepared = await work.look()
-                if prepared:
+                # Verdicts come beside the look: one of them may have sent the line to rest meanwhile.
+                if prepared and work.may_send():
                     await self._hand_over(prepared)
                 elif not work.stopping:
                     await work.sleep()
@@ -84,10 +88,11 @@ class JournalTask:
         self._carried.discard(task)
         self.work.wake.set()
         if not task.cancelled() and (failure := task.exception()) is not None:
-            log.error("line.carry_failed", line_id=self.work.row.id, reason=repr(failure))
+            log.error("line.carry_failed", line=self.work.row.id, reason=repr(failure))
 
     async def _carry(self, prepared: Prepared) -> None:
         outgoing = prepared.outgoing
+        bind_contextvars(message=prepared.work.message.id, attempt=prepared.attempt_id)
         try:
             async for outcome in self.line.submit(outgoing, _committed):
                 await self._record(prepared, outcome)

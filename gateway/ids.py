@@ -11,3 +11,9 @@ import uuid_utils
 def new_id() -> str:
     """Make a UUIDv7 in its 36-character form; ids of one process never go backwards."""
     return str(uuid_utils.uuid7())
+
+
+def lowest_id(at_ms: int) -> str:
+    """Give text that sorts before every id made at this time (UTC ms) or later, and after every earlier one."""
+    stamp = f"{max(at_ms, 0):012x}"
+    return f"{stamp[:8]}-{stamp[8:]}"

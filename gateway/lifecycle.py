@@ -73,6 +73,7 @@ TRANSITIONS: dict[S, dict[Happening, S]] = {
     S.HELD: {
         H.APPROVE: S.QUEUED,
         H.REJECT: S.FAILED,
+        H.REFUSE: S.CANCELLED,
         H.EXPIRE: S.EXPIRED,
         H.CANCEL: S.CANCELLED,
         # As for QUEUED: a restore holds messages with an earlier attempt.

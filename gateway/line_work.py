@@ -9,16 +9,20 @@ from __future__ import annotations
 import asyncio
 import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import structlog
 
 from device_bridge.device import Line, PartOutcome, PartSent
 from device_bridge.errors import EncodeError
 from device_bridge.sms.outcome import Outcome, OutcomeClass
-from gateway.clock import Clock, midnight_ms
+from gateway.clock import Clock
+from gateway.policy.quiet_hours import LineHours
+from gateway.policy.rules import Limits
 from gateway.preparation import prepare
 from gateway.store.protocol import Store, StoreUnavailable
 from gateway.store.rows import Claim, LineRow, Looked, Pace, Prepared
+from gateway.surely import write_surely
 
 log = structlog.get_logger(__name__)
 
@@ -44,12 +48,7 @@ REST_MAX_S = 15.0
 """A line at fault rests this long before its next try, doubled each time, unless it comes back by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaceDefaults:
-    """Parts per minute and day of real lines that have no own limits; 0 = off."""
-
-    per_minute: int = 30
-    per_day: int = 1000
+_line_hours = lru_cache(maxsize=64)(LineHours)
 
 
 @dataclass(slots=True)
@@ -70,7 +69,7 @@ class Outlook:
 class LineWork:
     """One line's view of the queue. ``up`` and ``row`` are kept current by whoever watches the device."""
 
-    def __init__(self, line: Line, row: LineRow, store: Store, clock: Clock, pace: PaceDefaults) -> None:
+    def __init__(self, line: Line, row: LineRow, store: Store, clock: Clock, limits: Limits) -> None:
         self.line = line
         self.row = row
         self.store = store
@@ -81,7 +80,7 @@ class LineWork:
         self.outlook = Outlook()
         self.wake = store.signal("queue")
         self.on_air = False
-        self._pace = pace
+        self.limits = limits
         self._changed = store.signal("lines")
         self._reference = secrets.randbelow(256)
         self._looked_s = 0.0
@@ -125,7 +124,7 @@ class LineWork:
             try:
                 prepared.append(prepare(work, self._reference, self.clock.now_ms(), more_follow=more))
             except EncodeError as error:
-                log.error("message.not_encodable", message_id=work.message.id, field=error.field)  # noqa: TRY400
+                log.error("message.not_encodable", message=work.message.id, field=error.field)  # noqa: TRY400
                 self._refuse(work.message.id)
         return tuple(prepared)
 
@@ -172,15 +171,28 @@ class LineWork:
         return self._rested_at_s - self.clock.monotonic_s()
 
     def _limits(self) -> Pace:
-        if self.row.emulated:
-            return Pace()
-        per_minute, per_day = self.row.per_minute, self.row.per_day
+        row, now_ms = self.row, self.clock.now_ms()
+        rests_until_ms = None
+        if row.quiet_hours is not None:
+            opens_ms = _line_hours(row.quiet_hours, self.limits.zone).next_open_ms(now_ms)
+            rests_until_ms = opens_ms if opens_ms is not None and opens_ms > now_ms else None
+        if self.limits.exempts(emulated=row.emulated):
+            return Pace(rests_until_ms=rests_until_ms)
+        pace = self.limits.pace
         return Pace(
-            per_minute=self._pace.per_minute if per_minute is None else per_minute,
-            per_day=self._pace.per_day if per_day is None else per_day,
-            day_start_ms=midnight_ms(self.clock.now_ms()),
+            per_minute=pace.per_minute if row.per_minute is None else row.per_minute,
+            per_hour=pace.per_hour if row.per_hour is None else row.per_hour,
+            per_day=pace.per_day if row.per_day is None else row.per_day,
+            per_month=pace.per_month if row.per_month is None else row.per_month,
+            recipients_per_month=(
+                pace.recipients_per_month if row.recipients_per_month is None else row.recipients_per_month
+            ),
+            billing_day=row.billing_day,
             cap=self.line.capabilities.cap,
-            device_id=self.row.device_id,
+            device_id=row.device_id,
+            rests_until_ms=rests_until_ms,
+            tariff=row.tariff,
+            budget=self.limits.budget_of(row.label or row.number or row.id),
         )
 
     async def sleep(self) -> None:
@@ -212,28 +224,30 @@ class LineWork:
             return
         log.info(
             "part.not_sent",
-            message_id=expected.work.message.id,
-            line_id=self.row.id,
+            message=expected.work.message.id,
+            attempt=expected.attempt_id,
+            line=self.row.id,
             part=outcome.part,
             code=outcome.cause.code,
             network_code=outcome.cause.network_code,
             verdict=type(outcome).__name__,
         )
-        await record_surely(self.store, outcome, self._speaker())
         cause = outcome.cause
-        if cause.outcome_class is not OutcomeClass.LINE:
-            return
-        # What the line is at fault for is not counted against the message, so the line must not ask at once again.
-        self._rest_s = min(max(self._rest_s * 2, REST_FIRST_S), REST_MAX_S)
-        self._rested_at_s = self.clock.monotonic_s() + self._rest_s
-        if cause.network_code is not None:
+        at_fault = cause.outcome_class is OutcomeClass.LINE
+        if at_fault:
+            # What the line is at fault for is not counted against the message, so the line must not ask at once again:
+            # it rests before the message is back in the queue.
+            self._rest_s = min(max(self._rest_s * 2, REST_FIRST_S), REST_MAX_S)
+            self._rested_at_s = self.clock.monotonic_s() + self._rest_s
+        await record_surely(self.store, outcome, self._speaker())
+        if at_fault and cause.network_code is not None:
             self._faults = [*self._faults, expected.work.message.id][-FAULTS_OF_ONE:]
             if len(set(self._faults)) >= FAULTS_TO_HOLD or len(self._faults) >= FAULTS_OF_ONE:
                 await self._hold(cause)
 
     async def _hold(self, cause: Outcome) -> None:
         until_ms = self.clock.now_ms() + self._hold_s * 1000
-        log.warning("line.held", line_id=self.row.id, code=cause.code, hold_s=self._hold_s)
+        log.warning("line.held", line=self.row.id, code=cause.code, hold_s=self._hold_s)
         self._hold_s = min(self._hold_s * 2, HOLD_MAX_S)
         await self.store.hold_line(self.row.id, cause, until_ms)
 
@@ -243,10 +257,4 @@ class LineWork:
 
 async def record_surely(store: Store, outcome: PartOutcome, speaker: str | None = None) -> None:
     """Record a verdict, waiting for the database as long as it takes: what the radio said is said once."""
-    while True:
-        try:
-            await store.record(outcome, speaker)
-        except StoreUnavailable:
-            await asyncio.sleep(STORE_RETRY_S)
-        else:
-            return
+    await write_surely(lambda: store.record(outcome, speaker), STORE_RETRY_S)

@@ -15,6 +15,7 @@ import os
 import re
 import secrets
 import sys
+import threading
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +62,9 @@ _LINES = frozenset({"exception", "stack"})
 _NUMBER_NAMES = frozenset({"da", "from", "msisdn", "number", "oa", "ra", "recipient", "sender", "to"})
 """Values that are numbers also without a plus sign."""
 
+_CHATTY = ("markdown_it",)
+"""Libraries that say at debug what only their authors want to know: thousands of lines for one page of help."""
+
 _SECRET = re.compile(r"\bgw[dlst]_[0-9A-Za-z]{8,}|whsec_[0-9A-Za-z+/=]{8,}|(?i:\bbearer\s+)[^\s\"']+")
 _NUMBER = re.compile(r"(?<![\w.+-])\+[1-9][0-9]{4,14}(?![0-9])")
 
@@ -75,12 +79,24 @@ class LogSettings:
     pepper: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
 
-def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+def configure(
+    settings: LogSettings, stream: TextIO | None = None, *, after_greeting: bool = False
+) -> Callable[[], None]:
     """Send everything that is logged in this process to ``stream`` (standard error), once and for all.
 
     The records of ``logging`` (aiohttp, asyncio) pass through the same masking and the same renderer.
+
+    Args:
+        settings: Level, form and what is masked.
+        stream: Where lines go.
+        after_greeting: Something else is to be read first: on a terminal at level info lines below *warning* are held
+            back until they are let go. Files and pipes get every line at once.
+
+    Returns:
+        What lets go of the lines that are held back; does nothing where there are none.
     """
     out = _Unfailing(stream or sys.stderr)
+    lines = _Lines(out, hold=after_greeting and settings.level == "info" and out.isatty())
     terminal = settings.format == "console" or (settings.format == "auto" and out.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -98,10 +114,10 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(out),  # type: ignore[arg-type]
+        logger_factory=lambda *_names: lines,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(out)
+    handler = _Records(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _of_library],
@@ -111,6 +127,9 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    return lines.let_go
 
 
 class _Unfailing:
@@ -130,6 +149,56 @@ class _Unfailing:
 
     def isatty(self) -> bool:
         return self._stream.isatty()
+
+
+class _Lines:
+    """Where rendered lines go, by the names of their levels; minor ones wait while they are held back."""
+
+    def __init__(self, out: _Unfailing, *, hold: bool) -> None:
+        self._out = out
+        self._held: list[str] | None = [] if hold else None
+        self._lock = threading.Lock()
+
+    def info(self, line: str) -> None:
+        with self._lock:
+            if self._held is not None:
+                self._held.append(line)
+            else:
+                self._write(line)
+
+    def warning(self, line: str) -> None:
+        with self._lock:
+            self._write(line)
+
+    debug = info
+    error = critical = exception = warning
+
+    def let_go(self) -> None:
+        """Write what was held back, and hold nothing any more."""
+        with self._lock:
+            for line in self._held or ():
+                self._write(line)
+            self._held = None
+
+    def _write(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+class _Records(logging.Handler):
+    """Brings the records of ``logging`` to the same lines."""
+
+    def __init__(self, lines: _Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001  as every handler of logging does: a bad record must not stop its caller
+            self.handleError(record)
+            return
+        (self._lines.warning if record.levelno >= logging.WARNING else self._lines.info)(line)
 
 
 def redactor(

@@ -56,6 +56,32 @@ OnDoubt = Literal["hold", "resend"]
 Purpose = Literal["transactional", "marketing", "urgent"]
 
 
+Passes = Literal["opt_out", "reply"]
+"""Why a message may go to a suppressed number: an urgent text that overrides it, or our own answer to a STOP."""
+
+QUIET_HOURS = "quiet_hours"
+APPROVAL = "approval"
+CONTENT = "content:"
+"""How a stored ``held_reason`` begins when a content rule holds a message; the rule's name follows."""
+
+
+def shown_reason(held_reason: str | None) -> str | None:
+    """Say a ``held_reason`` as people and programs see it: for what a content rule holds, ``approval``.
+
+    The name of the rule is for those who approve: it stands in the approval's ``reason`` (rules CNT-2).
+    """
+    return APPROVAL if held_reason is not None and held_reason.startswith(CONTENT) else held_reason
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Who is told when one message fails, or is not sent in time: an e-mail address or a webhook's URL."""
+
+    email: str | None = None
+    url: str | None = None
+    late_after_s: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class MessageError:
     """Why a message is not (yet) delivered: an entry of the catalogue and what the network said."""
@@ -103,6 +129,17 @@ class NewMessage:
     expires_at_ms: int
     warnings: tuple[str, ...] = ()
     held_reason: str | None = None
+    """Why it waits: for a person (HELD), or for its time (``quiet_hours``: QUEUED with ``due_at_ms``)."""
+    due_at_ms: int | None = None
+    country: str | None = None
+    """Main country of the calling code; None in the sandbox."""
+    template_id: str | None = None
+    template_version: int | None = None
+    passes: Passes | None = None
+    notify: Notify | None = None
+    sticky_line: str | None = None
+    """The line that its recipient knows: it alone may carry the message until ``pinned_until_ms``."""
+    pinned_until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +187,18 @@ class Message:
     expires_at_ms: int
     sent_at_ms: int | None
     delivered_at_ms: int | None
+    country: str | None = None
+    template_id: str | None = None
+    template_version: int | None = None
+    cost_micro: int = 0
+    """What its attempts cost by the tariff of their lines, in millionths of ``currency``."""
+    currency: str | None = None
+    passes: Passes | None = None
 
     def shown_state(self, now_ms: int) -> str:
-        """Say the state as people and programs see it: QUEUED with ``send_at`` ahead is ``scheduled``."""
-        if self.state is MessageState.QUEUED and self.send_at_ms is not None and self.send_at_ms > now_ms:
+        """Say the state as people and programs see it: QUEUED until a time that was chosen for it is ``scheduled``."""
+        chosen_ms = self.due_at_ms if self.held_reason == QUIET_HOURS else self.send_at_ms
+        if self.state is MessageState.QUEUED and chosen_ms is not None and chosen_ms > now_ms:
             return "scheduled"
         return self.state.value
 
@@ -219,3 +264,7 @@ class Inbound:
     sent_at_ms: int | None
     pdus: tuple[str, ...] = ()
     """Raw DELIVER TPDUs in hex, in order of arrival."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """What rules of the organisation put on it."""
+    ignored: bool = False
+    """A rule keeps it from webhooks and streams."""

@@ -1,25 +1,41 @@
 """Owns how a message and an inbound text look as JSON: the one shape of the API, of webhooks and of streams.
 
 Knows no HTTP and no database. Times become RFC 3339 UTC with milliseconds.
-Source: RFC 3339 §5.6; field names and order of the HTTP interface.
+Source: RFC 3339 §5.6; field names and order of the HTTP interface; Standard Webhooks 1.0.0, *Payload structure*.
 """
 
 from __future__ import annotations
 
 import base64
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
 
 from gateway.errors import family_of
-from gateway.message import Inbound, Message, MessageError, MessageState
+from gateway.message import Inbound, Message, MessageError, MessageState, shown_reason
+from gateway.money import cost_json
 
 Json = dict[str, object]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+EVENT_MAX_OCTETS = 20 * 1024
+"""What the standard of webhooks advises (rules WHK-2); a stream gives the same."""
+
 
 def rfc3339(at_ms: int | None) -> str | None:
-    """Write UTC ms as ``2026-11-21T09:00:00.000Z``; None stays None."""
+    """Write UTC ms as ``2026-11-21T09:00:00.000Z``; None stays None.
+
+    A time outside the years 1 to 9999, which the format cannot hold (a device's wrong clock, a damaged row), becomes
+    the nearest that it can: one odd row must not take a whole list away.
+    """
     if at_ms is None:
         return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    held_ms = min(max(at_ms, _FIRST_MS), _LAST_MS)
+    return (
+        (_EPOCH + timedelta(milliseconds=held_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
 
 
 def error_json(error: MessageError | None) -> Json | None:
@@ -49,7 +65,7 @@ def message_json(message: Message, now_ms: int) -> Json:
         "encoding": message.coding,
         "purpose": message.purpose,
         "warnings": list(message.warnings),
-        "held_reason": message.held_reason,
+        "held_reason": shown_reason(message.held_reason),
         "family": _family(message),
         "parts": message.parts,
         "parts_sent": message.parts_sent,
@@ -57,6 +73,8 @@ def message_json(message: Message, now_ms: int) -> Json:
         "parts_in_doubt": message.parts_in_doubt,
         "reference": message.reference,
         "batch_id": message.batch_id,
+        "template_id": message.template_id,
+        "template_version": message.template_version,
         "priority": message.priority,
         "attempts": message.attempts,
         "error": error_json(message.error),
@@ -65,6 +83,7 @@ def message_json(message: Message, now_ms: int) -> Json:
         "expires_at": rfc3339(message.expires_at_ms),
         "sent_at": rfc3339(message.sent_at_ms),
         "delivered_at": rfc3339(message.delivered_at_ms),
+        "cost": cost_json(message.cost_micro, message.currency),
         "tags": message.tags,
     }
 
@@ -88,7 +107,24 @@ def inbound_json(inbound: Inbound) -> Json:
         "keyword": inbound.keyword,
         "type": inbound.type,
         "complete": inbound.complete,
+        "tags": inbound.tags,
+        "ignored": inbound.ignored,
     }
+
+
+def event_octets(head: Json, payload: Json) -> bytes:
+    """Write an event as one line of JSON in UTF-8: ``head``, then ``data``; over 20 KiB only the ids of ``data`` stay,
+    with ``"truncated": true``."""
+    whole = _line({**head, "data": payload})
+    if len(whole) <= EVENT_MAX_OCTETS:
+        return whole
+    ids = {name: value for name, value in payload.items() if name == "id" or name.endswith("_id")}
+    return _line({**head, "data": {**ids, "truncated": True}})
+
+
+def _line(document: Json) -> bytes:
+    # A lone surrogate from a device's own words becomes the JSON escape that it is, instead of an error.
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 _FAMILY_OF_STATE = {MessageState.DELIVERED: 200, MessageState.EXPIRED: 300, MessageState.CANCELLED: 400}

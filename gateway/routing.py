@@ -15,7 +15,7 @@ from gateway.errors import FieldError, GatewayError, field_error
 from gateway.policy.country import country_of_imsi
 from gateway.policy.number import Recipient
 from gateway.store.protocol import Store
-from gateway.store.rows import LineRow, View
+from gateway.store.rows import LineRow
 
 _SANDBOX_POOL = "sandbox"
 _DEFAULT_POOL = "default"
@@ -58,7 +58,7 @@ class LineBook:
             known = self._known
             if tenant not in known:
                 # Kept in the dict of before the read: a change during it puts a new dict in place.
-                known[tenant] = await self._store.lines(View(tenant))
+                known[tenant] = await self._store.known_lines(tenant)
             return known[tenant]
 
 
@@ -68,10 +68,44 @@ def home_country(lines: tuple[LineRow, ...]) -> str | None:
     return countries.pop() if len(countries) == 1 else None
 
 
+@dataclass(frozen=True, slots=True)
+class RouteRule:
+    """Where texts go that name no line and no pool: all of its conditions that are set must fit.
+
+    ``tag`` is ``name`` or ``name=value``; ``key`` the name of a key. Exactly one of ``pool`` and ``line`` is set.
+    """
+
+    to_prefix: str | None = None
+    to_country: str | None = None
+    tag: str | None = None
+    key: str | None = None
+    pool: str | None = None
+    line: str | None = None
+
+    def fits(self, draft: MessageDraft, recipient: Recipient, caller: Caller) -> bool:
+        """Say whether a text is meant."""
+        if self.to_prefix is not None and not recipient.e164.startswith(self.to_prefix):
+            return False
+        if self.to_country is not None and recipient.country != self.to_country:
+            return False
+        if self.key is not None and caller.name != self.key:
+            return False
+        if self.tag is None:
+            return True
+        name, equals, value = self.tag.partition("=")
+        return name in draft.tags and (not equals or draft.tags[name] == value)
+
+
 def choose_route(
-    draft: MessageDraft, recipient: Recipient, caller: Caller, lines: tuple[LineRow, ...]
+    draft: MessageDraft,
+    recipient: Recipient,
+    caller: Caller,
+    lines: tuple[LineRow, ...],
+    rules: tuple[RouteRule, ...] = (),
 ) -> Route:
     """Pick the line or pool that may carry a message; lines that are away count, they may come back.
+
+    What the draft names goes first, then the first rule that fits and that some line can keep, then the default pool.
 
     Raises:
         GatewayError: ``sandbox_only``, ``unknown_line``, ``sender_not_owned`` or ``no_line_available``.
@@ -86,6 +120,10 @@ def choose_route(
         line = find_line(draft.line, caller, lines)
         _same_world(line, recipient)
         return Route(f"line:{line.id}", line, None)
+    if draft.pool is None and not recipient.sandbox:
+        ruled = _by_rule(draft, recipient, caller, (lines, rules))
+        if ruled is not None:
+            return ruled
     pool = draft.pool or (_SANDBOX_POOL if recipient.sandbox else _DEFAULT_POOL)
     members = [line for line in lines if pool in line.pools]
     if any(line.emulated == recipient.sandbox for line in members):
@@ -95,6 +133,25 @@ def choose_route(
     if caller.sandbox and pool != _SANDBOX_POOL:
         raise field_error("sandbox_only", f'Pool "{pool}" has no emulated line. Leave pool out.', "pool")
     raise _nobody(pool, draft, recipient)
+
+
+def _by_rule(
+    draft: MessageDraft,
+    recipient: Recipient,
+    caller: Caller,
+    known: tuple[tuple[LineRow, ...], tuple[RouteRule, ...]],
+) -> Route | None:
+    lines, rules = known
+    for rule in rules:
+        if not rule.fits(draft, recipient, caller):
+            continue
+        if rule.line is not None:
+            line = _named(lines, rule.line)
+            if line is not None and not line.emulated:
+                return Route(f"line:{line.id}", line, None)
+        elif any(rule.pool in line.pools and not line.emulated for line in lines):
+            return Route(f"pool:{rule.pool}", None, None)
+    return None
 
 
 def find_line(name: str, caller: Caller, lines: tuple[LineRow, ...]) -> LineRow:
@@ -157,15 +214,30 @@ def _same_world(line: LineRow, recipient: Recipient) -> None:
     raise field_error("sandbox_only", detail, "line")
 
 
+def check_pool(pool: str, lines: tuple[LineRow, ...]) -> None:
+    """Refuse a pool that no line belongs to, attached or not.
+
+    Raises:
+        GatewayError: ``no_line_available``.
+    """
+    if not any(pool in line.pools for line in lines):
+        raise _empty_pool(pool)
+
+
+def _empty_pool(pool: str) -> GatewayError:
+    detail = f'No line belongs to pool "{pool}". Put a line into it, or leave pool out.'
+    where = (FieldError("#/pool", "no_line_available", detail),)
+    return GatewayError("no_line_available", detail, errors=where, headers={"Retry-After": "30"})
+
+
 def _nobody(pool: str, draft: MessageDraft, recipient: Recipient) -> GatewayError:
+    if draft.pool is not None:
+        return _empty_pool(pool)
     if recipient.sandbox:
         detail = "No emulated line is running. Start with --simulate 2, or set sandbox.lines."
-    elif draft.pool is not None:
-        detail = f'No line belongs to pool "{pool}". Put a line into it, or leave pool out.'
     else:
         detail = (
             "No phone or modem was ever attached. Attach one (gateway doctor shows why one is missing),"
             " or send to a sandbox number (+999…)."
         )
-    where = () if draft.pool is None else (FieldError("#/pool", "no_line_available", detail),)
-    return GatewayError("no_line_available", detail, errors=where, headers={"Retry-After": "30"})
+    return GatewayError("no_line_available", detail, headers={"Retry-After": "30"})

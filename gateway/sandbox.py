@@ -25,12 +25,15 @@ class Sandbox:
     def __init__(self, lines: int, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
         self._network = EmulatedNetwork(NetworkSettings(lines=lines, seed=SEED), now_ms)
+        self.ports: frozenset[int] = frozenset()
+        """Where the modems listen: ports of our own, which no webhook reaches (rules SSRF-4)."""
 
     async def start(self) -> dict[str, GsmModem]:
         """Let every emulated modem listen; returns a driver for each by its address."""
         devices: dict[str, GsmModem] = {}
         for line in range(1, self._network.settings.lines + 1):
             port = await self._network.start_tcp(line)
+            self.ports |= {port}
             address = f"socket://127.0.0.1:{port}"
             settings = ModemSettings(address, emulated=True, submit_timeout_s=SUBMIT_TIMEOUT_S)
             devices[address] = GsmModem(settings, self._now_ms)

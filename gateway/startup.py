@@ -13,16 +13,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from device_bridge.device import LineIdentity
 from gateway.clock import Clock
 from gateway.config import Config, Modem, Phone
 from gateway.datadir import DataDir
 from gateway.ids import new_id
 from gateway.keys import Kind, digest, make_key, public_id
-from gateway.store.crypto import KeyRing, KeyRingError
+from gateway.organisation import rules_of, tariff_of
+from gateway.store.crypto import DamagedRow, KeyRing, KeyRingError
 from gateway.store.protocol import Store, StoreUnavailable
 from gateway.store.rows import KeyRow, LineSettings, RetryRule, View, WebhookRow
+from gateway.store.sessions import Holder
 from gateway.store.sqlite import SqliteStore
+
+log = structlog.get_logger(__name__)
 
 TENANT = "default"
 CLI_SCOPES = ("*",)
@@ -80,17 +86,16 @@ def store_of(directory: DataDir, config: Config, clock: Clock, path: Path | None
         clock,
         max_queued=config.messages.max_queued,
         retry=RetryRule(attempts_max=config.messages.retry_attempts),
+        rules=rules_of(config),
+        event_days=config.store.event_days,
     )
 
 
 def _ring(directory: DataDir, *, encrypt: bool) -> KeyRing:
-    """Load the data keys; with encryption switched off they still open what was sealed before."""
-    path, environment = directory.key_ring, os.environ.get("GATEWAY_DATA_KEYS")
-    if encrypt:
-        return KeyRing.load(path, environment)
-    if environment or path.exists():
-        return KeyRing.load(path, environment).without_sealing()
-    return KeyRing.clear()
+    """Load the data keys, or make the first; with encryption switched off they open what was sealed before, and chain
+    the audit trail."""
+    ring = KeyRing.load(directory.key_ring, os.environ.get("GATEWAY_DATA_KEYS"))
+    return ring if encrypt else ring.without_sealing()
 
 
 async def open_store(
@@ -140,6 +145,13 @@ async def first_keys(store: Store, directory: DataDir, now_ms: int) -> FirstKeys
     return FirstKeys(live, sandbox)
 
 
+async def own_holder(store: Store, directory: DataDir) -> Holder:
+    """Say who opens the dashboard from this machine's terminal: the command line's own key."""
+    key = directory.cli_key.read_text().strip()
+    row = await store.key(public_id(key))
+    return Holder(TENANT, row.id if row is not None else "", digest(key))
+
+
 async def first_keys_shown(store: Store) -> None:
     """Remember that the first keys were printed."""
     await store.remember(KEYS_SHOWN, "yes")
@@ -187,25 +199,32 @@ async def configure_webhooks(store: Store, config: Config, now_ms: int) -> None:
 
 def line_settings(config: Config, place: Modem | Phone | None, identity: LineIdentity) -> LineSettings:
     """Say what the configuration says of a SIM: ``[[line]]`` by ICCID, IMSI or number goes before what is said of the
-    ``[[modem]]`` or ``[[phone]]`` that it is in."""
+    ``[[modem]]`` or ``[[phone]]`` that it is in. A number may be the SIM's own word or the modem's section's."""
+    told = place.number if isinstance(place, Modem) else None
+    numbers = {told, identity.number} - {None}
     named = next(
         (
             line
             for line in config.line
             if (line.iccid is not None and line.iccid == identity.iccid)
             or (line.imsi is not None and line.imsi == identity.imsi)
-            or (line.iccid is None and line.imsi is None and line.number == identity.number)
+            or (line.iccid is None and line.imsi is None and line.number in numbers)
         ),
         None,
     )
     pool = (named.pool if named else None) or (place.pool if place else None)
-    number = place.number if isinstance(place, Modem) else None
     return LineSettings(
         label=(named.label if named else None) or (place.label if place else None),
-        number=(named.number if named else None) or number,
+        number=(named.number if named else None) or told,
         pools=(pool,) if pool else None,
         per_minute=named.per_minute if named else None,
         per_day=named.per_day if named else None,
+        per_hour=named.per_hour if named else None,
+        per_month=named.per_month if named else None,
+        recipients_per_month=named.recipients_per_month if named else None,
+        billing_day=named.billing_day if named else None,
+        tariff=tariff_of(named) if named else None,
+        quiet_hours=named.quiet_hours if named else None,
     )
 
 
@@ -226,7 +245,8 @@ def _is_meant(sim: str, identity: LineIdentity) -> bool:
 
 
 class StorePinMemory:
-    """Remembers in the store which PIN a SIM refused, so that it is never tried again, whatever restarts."""
+    """Remembers in the store which PIN a SIM refused, so that it is never tried again, and which it took, whatever
+    restarts."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -236,3 +256,18 @@ class StorePinMemory:
 
     async def remember_refused(self, sim: str, pin_hash: str) -> None:
         await self._store.remember(f"pin_refused|{sim}|{pin_hash}", "yes")
+
+    async def pin_of(self, iccid: str) -> str | None:
+        try:
+            return await self._store.sim_pins.pin_of(iccid)
+        except DamagedRow as error:
+            # Asked for again, like one that nobody ever entered: the modem is worth more than the remembered digits.
+            log.warning("sim_pin.unreadable", reason=str(error))
+            return None
+
+    async def keep_pin(self, iccid: str, pin: str) -> None:
+        await self._store.sim_pins.keep(iccid, pin)
+
+    async def forget_pin(self, iccid: str) -> None:
+        await self._store.sim_pins.forget(iccid)
+        log.warning("sim_pin.forgotten", hint="the SIM refuses it: enter its PIN at the page of its device")

@@ -7,6 +7,8 @@ Source: design, *Layout* and *Store* (clock, checkpoints, start and stop).
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import ipaddress
 import json
 import os
@@ -15,29 +17,39 @@ import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from device_bridge.discovery import SerialDiscovery, UnusableStick
 from device_bridge.modem import GsmModem, ModemSettings
-from gateway.admission import Admission, AdmissionSettings
 from gateway.attachment import Attachments
-from gateway.clock import STEP_S, SteadyClock, SystemClock
+from gateway.beside import Beside
+from gateway.clock import STEP_S, Clock, SteadyClock, SystemClock
+from gateway.commit_log import CommitLog
 from gateway.config import Config, Modem
+from gateway.config.in_force import Origins, settings_in_force
 from gateway.datadir import DataDir
+from gateway.doctor.at_work import doctor_at_work
+from gateway.doctor.premises import Premises
+from gateway.draft import Caller
 from gateway.http.app import build_app
 from gateway.http.protocol import listen, make_runner
-from gateway.http.services import ApiSettings, Services
+from gateway.http.services import ApiSettings, Services, StickSeen
+from gateway.http.sessions import make_link
 from gateway.ids import new_id
 from gateway.keys import digest
 from gateway.line_actions import AttachedLineActions
-from gateway.line_work import PaceDefaults
+from gateway.measured import Figures, watch_lag
+from gateway.modem_restarts import AttachedModemRestarts
+from gateway.organisation import doubts_about, limits_of
 from gateway.phones.ground import Ground
 from gateway.phones.side import PhoneSide
 from gateway.sandbox import Sandbox
-from gateway.serial_watch import watch_sticks
+from gateway.serial_watch import StickWatch
+from gateway.sim_locks import AttachedSimLocks
 from gateway.startup import (
     TENANT,
     CannotStart,
@@ -49,10 +61,14 @@ from gateway.startup import (
     line_settings,
     only_one,
     open_store,
+    own_holder,
 )
+from gateway.store.noted import Committed
 from gateway.store.protocol import StoreUnavailable
 from gateway.store.rows import LineSettings
-from gateway.webhooks import TargetRules, WebhookSender, WebhookSettings, check_target
+from gateway.trail import begin_trail, tell_head
+from gateway.web import SITE
+from gateway.webhooks import WebhookSender, WebhookSettings
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +78,7 @@ TICK_MIN_S = 0.02
 TICK_MAX_S = 5.0
 """Due rows wake the ticker by their time; this bounds how late a stepped clock is noticed."""
 CHECKPOINT_S = 5.0
-PRUNE_S = 3600.0
+PRUNE_S = 60.0
 FIRST_LOOK_S = 1.5
 """How long the start waits for devices to open; emulated lines need 20 ms, a stick about 400."""
 SWITCH_INTERVAL_S = 0.0005
@@ -71,9 +87,12 @@ SWITCH_INTERVAL_S = 0.0005
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What a person is told once the server listens. The keys are there on the very first start only."""
+    """What a person is told once the server listens. The keys are there on the very first start only.
+
+    ``sign_in`` opens the dashboard once, within a quarter of an hour."""
 
     url: str
+    sign_in: str
     emulated_lines: int
     modems: int
     phones: int
@@ -86,6 +105,7 @@ class ServeOptions:
     """What ``gateway serve`` was asked for. ``simulate`` None: as ``sandbox.lines`` says.
 
     ``announce`` and ``tell`` reach the person who started it: what there is at the start, and one line later on.
+    ``clock`` is this machine's, but in tests that let a night pass.
     """
 
     config: Config
@@ -94,6 +114,9 @@ class ServeOptions:
     admin_key: str | None
     announce: Callable[[Announcement], None]
     tell: Callable[[str], None] = lambda _line: None
+    clock: Clock = field(default_factory=SystemClock)
+    origins: Origins = field(default_factory=dict)
+    """Who said what of the configuration, for the page of settings."""
 
 
 async def serve(options: ServeOptions) -> int:
@@ -119,11 +142,14 @@ class Gateway:
         self._options = options
         self._config = options.config
         self._directory = DataDir(options.data_dir)
-        self._clock = SteadyClock(SystemClock())
+        self._clock = SteadyClock(options.clock)
         self._first_signal = asyncio.Event()
         self._second_signal = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._behind = False
+        self._unusable: list[UnusableStick] = []
+        self._figures = Figures()
+        self._commit_log = CommitLog()
         self._started_ms = self._clock.now_ms()
 
     # ------------------------------------------------------------------ start
@@ -137,9 +163,9 @@ class Gateway:
         async with AsyncExitStack() as undo:
             self._store = await open_store(self._directory, self._config, self._clock)
             undo.push_async_callback(self._store.close)
+            self._store.metering.on_commit(self._committed)
             node = await self._settle_store()
-            pace = PaceDefaults(self._config.lines.per_minute, self._config.lines.per_day)
-            self._attachments = Attachments(self._store, self._clock, pace, node)
+            self._attachments = Attachments(self._store, self._clock, limits_of(self._config), node)
             self._sandbox = (
                 Sandbox(self._emulated_lines(), self._clock.now_ms) if self._emulated_lines() else None
             )
@@ -151,10 +177,19 @@ class Gateway:
             # Only now: keys of a start that fails (port taken) would never be shown to anybody.
             keys = await first_keys(self._store, self._directory, self._clock.now_ms())
             self._start_loops(url)
-            self._announce(url, keys)
+            sign_in = await make_link(
+                self._store,
+                await own_holder(self._store, self._directory),
+                self._config.server.public_url or url,
+                self._clock.now_ms(),
+            )
+            self._announce(url, sign_in, keys)
             if keys is not None:
                 await first_keys_shown(self._store)
             undo.pop_all()
+        # What lives as long as the process is never looked at again: a full collection would hold the loop for 50 ms.
+        gc.collect()
+        gc.freeze()
 
     def _emulated_lines(self) -> int:
         simulate = self._options.simulate
@@ -162,6 +197,8 @@ class Gateway:
 
     async def _settle_store(self) -> str:
         """Take up what the last run left; returns the id of this node."""
+        for doubt in doubts_about(self._config):
+            log.warning("policy.doubtful", hint=doubt)
         node = await self._store.remembered("node")
         if node is None:
             node = new_id()
@@ -182,30 +219,44 @@ class Gateway:
     async def _listen(self, undo: AsyncExitStack) -> str:
         server = self._config.server
         settings = self._api_settings()
-        self._targets = TargetRules(allow_public_http=self._config.webhooks.allow_public_http)
         self._stopping = asyncio.Event()
+        self._beside = Beside(self._store, self._clock, self._config, self._directory.root, self._admin())
+        await self._beside.settle()
+        premises = Premises(self._config, self._directory, own_pid=os.getpid())
+        self._doctor = doctor_at_work(premises, self._store, self._clock, self._phones.actions)
+        in_force = settings_in_force(self._config, self._options.origins)
+        await begin_trail(self._store, TENANT, in_force)
         services = Services(
             store=self._store,
-            admission=Admission(self._store, self._admission_settings(), self._clock),
+            admission=self._beside.admission,
             clock=self._clock,
             settings=settings,
             sandbox_inbound=self._sandbox.inbound if self._sandbox else None,
             line_actions=AttachedLineActions(self._attachments),
             device_actions=self._phones.actions,
-            refuse_target=lambda url: _refusal(url, self._targets),
+            sim_locks=AttachedSimLocks(self._attachments),
+            modem_restarts=AttachedModemRestarts(self._attachments),
+            sticks=self._unusable_sticks,
+            doctor=self._doctor,
+            notifications=self._beside.notifications,
+            refuse_target=self._beside.refusal,
             stopping=self._stopping,
+            figures=self._figures,
+            settings_shown=in_force,
         )
-        self._runner = make_runner(build_app(services), settings)
+        self._runner = make_runner(build_app(services, SITE), settings)
         try:
             host, port = await listen(self._runner, server.host, server.port, self._tls())
         except OSError as error:
             await self._runner.cleanup()
-            raise CannotStart(
-                f"cannot listen on {server.host}:{server.port}: {error.strerror}; choose --port"
-            ) from None
+            raise CannotStart(_not_listening(server.host, server.port, error)) from None
         undo.push_async_callback(self._runner.cleanup)
-        self._targets = replace(self._targets, own_ports=frozenset({port}))
-        self._webhooks = WebhookSender(self._store, self._clock, WebhookSettings(targets=self._targets))
+        emulated = self._sandbox.ports if self._sandbox else frozenset()
+        self._beside.listening_on(emulated | {port, self._phones.link_port, self._config.link.port})
+        self._webhooks = WebhookSender(
+            self._store, self._clock, WebhookSettings(targets=self._beside.targets)
+        )
+        self._webhooks.tried = self._figures.webhook_tried
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104  shown, not bound
         scheme = "https" if server.tls_cert else "http"
         return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{port}"
@@ -226,6 +277,7 @@ class Gateway:
         server, admin_key = self._config.server, self._options.admin_key
         return ApiSettings(
             public_url=server.public_url,
+            host=server.host,
             allowed_hosts=server.allowed_hosts,
             trusted_proxies=tuple(ipaddress.ip_network(network) for network in server.trusted_proxies),
             max_body_bytes=server.max_body_bytes,
@@ -233,17 +285,7 @@ class Gateway:
             auth_failures_per_minute=self._config.security.auth_failures_per_minute,
             admin_key_digest=digest(admin_key) if admin_key else None,
             tenant=TENANT,
-            lines_per_minute=self._config.lines.per_minute,
-            lines_per_day=self._config.lines.per_day,
-        )
-
-    def _admission_settings(self) -> AdmissionSettings:
-        messages = self._config.messages
-        return AdmissionSettings(
-            default_region=self._config.region,
-            max_parts=messages.max_parts,
-            default_validity_s=messages.default_validity_s,
-            on_doubt=messages.on_doubt,
+            limits=limits_of(self._config),
         )
 
     async def _attach(self) -> None:
@@ -267,6 +309,12 @@ class Gateway:
         except OSError as error:
             raise CannotStart(f"cannot listen on loopback for phones: {error.strerror}") from None
 
+    def _unusable_sticks(self) -> tuple[StickSeen, ...]:
+        return tuple(
+            StickSeen(stick.name, stick.title, stick.hint, f"{stick.vendor}:{stick.product}@{stick.usb_path}")
+            for stick in self._unusable
+        )
+
     def _open_stick(self, port: str) -> GsmModem:
         settings = ModemSettings(port, pin_memory=StorePinMemory(self._store))
         return GsmModem(settings, self._clock.now_ms)
@@ -288,21 +336,30 @@ class Gateway:
             "ticker": self._tick,
             "checkpoints": self._checkpoint,
             "webhooks": self._webhooks.run,
+            "doctor": self._doctor.run,
+            "audit trail": partial(tell_head, self._store, TENANT),
+            "event loop's lag": partial(watch_lag, self._figures.lag),
+            **self._beside.loops(),
             **self._phones.loops(),
         }
         if self._config.serial.discover:
             ports = [modem.port for modem in self._config.modem]
             ignored = frozenset({*self._config.serial.ignore, *ports})
-            settings_of = partial(line_settings, self._config, None)
-            loops["discovery"] = partial(
-                watch_sticks, ignored, self._attachments, self._open_stick, settings_of
-            )
+            loops["discovery"] = StickWatch(
+                SerialDiscovery(ignored),
+                self._attachments,
+                self._open_stick,
+                partial(line_settings, self._config, None),
+                self._store.ignored_devices.ports,
+                self._unusable,
+            ).run
         self._tasks = [asyncio.create_task(_forever(name, loop), name=name) for name, loop in loops.items()]
 
-    def _announce(self, url: str, keys: FirstKeys | None) -> None:
+    def _announce(self, url: str, sign_in: str, keys: FirstKeys | None) -> None:
         self._options.announce(
             Announcement(
                 url=url,
+                sign_in=sign_in,
                 emulated_lines=self._emulated_lines(),
                 modems=len(self._config.modem),
                 phones=self._phones.paired,
@@ -311,7 +368,17 @@ class Gateway:
             )
         )
 
+    def _admin(self) -> Caller | None:
+        """The key of the environment as a caller, for reminders that it wrote."""
+        if not self._options.admin_key:
+            return None
+        return Caller("admin", "GATEWAY_ADMIN_KEY", TENANT, frozenset({"*"}))
+
     # ------------------------------------------------------------------ while it runs
+
+    def _committed(self, done: Committed) -> None:
+        self._figures.committed(done)
+        self._commit_log.committed(done)
 
     def _signalled(self) -> None:
         if self._first_signal.is_set():
@@ -324,7 +391,7 @@ class Gateway:
 
     async def _tick(self) -> None:
         """Make due rows ready at their time; notice a stepped clock before anything is judged by it."""
-        changed = self._store.signal("queue")
+        changed = self._store.signal("queue", "batches")
         pruned_s = self._clock.monotonic_s()
         while True:
             changed.clear()
@@ -377,9 +444,13 @@ class Gateway:
         await self._store.close()
 
 
-def _refusal(url: str, rules: TargetRules) -> str | None:
-    refused = check_target(url, rules)
-    return None if refused is None else str(refused)
+def _not_listening(host: str, port: int, error: OSError) -> str:
+    """Say why a port is not ours, and what to choose in its place."""
+    # asyncio puts a sentence with the address before the system's words.
+    reason = str(error.strerror or error).rpartition(": ")[2]
+    if error.errno in (errno.EADDRINUSE, errno.EACCES):
+        return f"cannot listen on {host}:{port}: {reason}; choose another port: --port 8081"
+    return f"cannot listen on {host}:{port}: {reason}; choose an address of this machine: --host 127.0.0.1"
 
 
 async def _forever(name: str, loop: Callable[[], Awaitable[None]]) -> None:

@@ -23,7 +23,8 @@ def cli_md() -> str:
 def _command(command: Command) -> str:
     parser = build(command)
     examples = "\n".join(command.examples)
-    rows = [_row(a) for a in parser._actions if not isinstance(a, argparse._HelpAction)]
+    shown = [a for a in parser._actions if a.help != argparse.SUPPRESS]
+    rows = [_row(a) for a in shown if not isinstance(a, argparse._HelpAction)]
     table = "| argument | what |\n|---|---|\n" + "\n".join(rows) + "\n" if rows else ""
     summary = f"{command.summary[0].upper()}{command.summary[1:]}."
     return f"## gateway {command.name}\n\n{summary}\n\n```\n{examples}\n```\n\n{table}"

@@ -1,90 +1,20 @@
 """Owns config.example.toml and docs/config.md: both are made from the configuration's models.
 
 Knows no value of its own; a key without unit or reason cannot be documented, and a test says so.
-Source: gateway.config.sections.
+Source: gateway.config.described.
 """
 
 from __future__ import annotations
 
-import json
 import textwrap
-import typing
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
-from gateway.config.explain import LATER_SECTIONS, bare, is_section
+from gateway.config.described import Key, SectionDoc, sections, toml
+from gateway.config.explain import LATER_SECTIONS
 from gateway.config.kinds import EVENT_FAMILIES, EVENT_TYPES
-from gateway.config.sections import Config
+
+__all__ = ["SectionDoc", "config_md", "example_toml", "sections", "toml"]
 
 WIDTH = 110
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key as documents show it."""
-
-    section: str
-    name: str
-    default: Any
-    required: bool
-    choices: str
-    unit: str
-    example: Any
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class SectionDoc:
-    """One section; ``repeated`` ones are arrays of tables."""
-
-    name: str
-    repeated: bool
-    why: str
-    keys: tuple[Key, ...]
-
-
-def sections() -> Iterator[SectionDoc]:
-    """Walk the models in their order."""
-    for name, field in Config.model_fields.items():
-        kind = bare(field.annotation)
-        repeated = typing.get_origin(kind) is tuple
-        model = bare(typing.get_args(kind)[0]) if repeated else kind
-        assert is_section(model)
-        keys = tuple(_key(name, key, info) for key, info in model.model_fields.items())
-        yield SectionDoc(name, repeated, (model.__doc__ or "").strip(), keys)
-
-
-def _key(section: str, name: str, info: FieldInfo) -> Key:
-    extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-    default = None if info.default is PydanticUndefined else info.default
-    return Key(
-        section=section,
-        name=name,
-        default=list(default) if isinstance(default, tuple) else default,
-        required=info.is_required(),
-        choices=_choices(info),
-        unit=str(extra.get("unit") or ""),
-        example=extra.get("example"),
-        why=info.description or "",
-    )
-
-
-def _choices(info: FieldInfo) -> str:
-    kind = bare(info.annotation)
-    if typing.get_origin(kind) is typing.Literal:
-        return " | ".join(json.dumps(value) for value in typing.get_args(kind))
-    if kind is bool:
-        return "true | false"
-    low = next((m.ge for m in info.metadata if getattr(m, "ge", None) is not None), None)
-    high = next((m.le for m in info.metadata if getattr(m, "le", None) is not None), None)
-    if low is not None and high is not None:
-        return f"{low:,}–{high:,}"
-    return "list" if typing.get_origin(kind) is tuple else "text"
-
 
 # ------------------------------------------------------------------ config.example.toml
 
@@ -109,11 +39,12 @@ def example_toml() -> str:
 
 def _entry(key: Key, *, commented: bool) -> str:
     unset = key.default is None
-    shown = key.example if unset or (key.default == [] and key.example) else key.default
-    mark = "# " if commented or unset or key.default == [] else ""
+    empty = key.default in ([], {})
+    shown = key.example if unset or (empty and key.example) else key.default
+    mark = "# " if commented or unset or empty else ""
     if shown is None:
         shown = ""
-    head = f"{mark}{key.name} = {_toml(shown)}"
+    head = f"{mark}{key.name} = {toml(shown)}"
     facts = [fact for fact in (key.unit, key.choices if key.choices != "text" else "") if fact]
     note = f"  # {'; '.join(facts)}{': ' if facts else ''}{key.why}"
     return (
@@ -125,12 +56,6 @@ def _comment(text: str, indent: int) -> list[str]:
     return textwrap.wrap(
         text, WIDTH, initial_indent=f"{' ' * indent}# ", subsequent_indent=f"{' ' * indent}# "
     )
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value, ensure_ascii=False) if not isinstance(value, int) else str(value)
 
 
 # ------------------------------------------------------------------ docs/config.md
@@ -157,9 +82,9 @@ def config_md() -> str:
 
 
 def _row(key: Key) -> str:
-    default = "required" if key.required else "unset" if key.default is None else f"`{_toml(key.default)}`"
+    default = "required" if key.required else "unset" if key.default is None else f"`{toml(key.default)}`"
     facts = ", ".join(f for f in (key.unit, key.choices) if f).replace(" | ", " or ")
-    example = "" if key.example is None else f" Example: `{_toml(key.example)}`"
+    example = "" if key.example is None else f" Example: `{toml(key.example)}`"
     return f"| `{key.name}` | {default} | {facts} | {key.why}{example} |"
 
 

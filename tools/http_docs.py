@@ -1,7 +1,7 @@
 """Owns docs/http.md and docs/errors.md: made from the API's own description and from the catalogue of problems.
 
 Knows no route and no code by itself.
-Source: gateway.http.app.DESCRIPTION (OpenAPI 3.1), gateway.errors.
+Source: gateway.http.app.description (OpenAPI 3.1), gateway.errors.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.errors import CATALOGUE
 from gateway.errors.pages import markdown
-from gateway.http.app import DESCRIPTION
+from gateway.http.app import description
 from gateway.http.models import SCOPES
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -20,7 +20,7 @@ def operations() -> list[tuple[str, str, dict[str, Any]]]:
     """List (method, path, operation) in the order of the description."""
     return [
         (method.upper(), path, operation)
-        for path, item in DESCRIPTION["paths"].items()
+        for path, item in description()["paths"].items()
         for method, operation in item.items()
         if method in METHODS
     ]
@@ -34,7 +34,7 @@ def http_md() -> str:
     ]
     table = "| route | scope | does | takes | answers |\n|---|---|---|---|---|\n" + "\n".join(rows)
     models = "\n".join(
-        _model(name, schema) for name, schema in sorted(DESCRIPTION["components"]["schemas"].items())
+        _model(name, schema) for name, schema in sorted(description()["components"]["schemas"].items())
     )
     scopes = ", ".join(f"`{scope}`" for scope in SCOPES)
     return f"{_INTRO}\n## Routes\n\n{table}\n\n## Scopes\n\n{scopes}\n\n## Bodies and answers\n\n{models}"
@@ -47,13 +47,18 @@ def _scope(operation: dict[str, Any]) -> str:
 
 def _takes(operation: dict[str, Any]) -> str:
     content = operation.get("requestBody", {}).get("content", {})
-    refs = [_type(media["schema"]) for media in content.values()]
+    refs = [_body(media_type, media.get("schema", {})) for media_type, media in content.items()]
     query = [f"`?{p['name']}`" for p in operation.get("parameters", ()) if p["in"] == "query"]
     return " ".join([*refs, *query])
 
 
+def _body(media_type: str, schema: dict[str, Any]) -> str:
+    """Name the model of a JSON body, or the media type of a file."""
+    return _type(schema) if "$ref" in schema else f"`{media_type}`"
+
+
 def _gives(operation: dict[str, Any]) -> str:
-    good = [(status, answer) for status, answer in operation["responses"].items() if status.startswith("2")]
+    good = [(status, answer) for status, answer in operation["responses"].items() if status[0] in "12"]
     shown = []
     for status, answer in good:
         kinds = [
@@ -76,7 +81,8 @@ def _type(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         return f"list of {_type(schema.get('items', {}))}"
     if schema.get("type") == "object":
-        return "object"
+        values = schema.get("additionalProperties")
+        return f"object of {_type(values)}" if isinstance(values, dict) and values else "object"
     return " ".join(x for x in (str(schema.get("type", "any")), _format(schema)) if x)
 
 
@@ -131,6 +137,10 @@ Made from the code by `make docs`; the server gives the same as `/openapi.json` 
   `errors` with its pointer. See [errors](errors.md); the server explains each at `/problems/{code}`.
 - `Idempotency-Key` on every POST: the same key with the same body gets the first answer again
   (`Idempotency-Replayed: true`), with another body 422. Kept for 24 hours at least.
+- Batches and contacts also come as files (CSV, NDJSON, XLSX, vCard): the file is the body, the rest stands in the
+  address. See [batches](batches.md).
+- Events as they happen: `GET /api/v1/events` (server-sent events) and `GET /api/v1/events/ws` (WebSocket), with a
+  cursor to come back with. See [streams](events.md#streams), with examples for curl, Python and JavaScript.
 - Lists: `?limit=` (1–500) and `?cursor=`; `next` is null at the end, and a `Link` header points on.
 - Every answer has `X-Request-Id`, which is in the log too. `RateLimit` and `RateLimit-Policy` say what is left;
   429 and 503 carry `Retry-After`.

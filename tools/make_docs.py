@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tools import cli_docs, config_docs, events_docs, http_docs, states_docs
+from tools import cli_docs, config_docs, events_docs, http_docs, states_docs, states_drawing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,6 +32,7 @@ DOCUMENTS: dict[str, Callable[[], str]] = {
     "docs/errors.md": http_docs.errors_md,
     "docs/events.md": events_docs.events_md,
     "docs/http.md": http_docs.http_md,
+    "docs/screenshots/states.svg": states_drawing.states_svg,
     "docs/states.md": states_docs.states_md,
     "gateway/README.md": gateway_readme,
 }

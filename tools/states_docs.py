@@ -1,4 +1,4 @@
-"""Owns docs/states.md: diagram and tables drawn from the state machine, so that they cannot differ from it.
+"""Owns docs/states.md and the diagram of gateway/README.md: drawn from the state machine, so that they cannot differ.
 
 Knows a sentence for each state and happening; a missing one is an error.
 Source: gateway.lifecycle.TRANSITIONS.
@@ -10,8 +10,10 @@ from gateway.lifecycle import LOCAL, TRANSITIONS, Happening
 from gateway.message import FINAL_STATES, MessageState, PartState
 
 STATES = {
-    MessageState.HELD: "Waits for a person: `held_reason` says why (after a restore: `restored`).",
-    MessageState.QUEUED: "Waits for a line. Shown as `scheduled` while `send_at` is ahead.",
+    MessageState.HELD: "Waits for a person: `held_reason` says why (`approval`, `new_country`, "
+    "`number_range`; after a restore `restored`).",
+    MessageState.QUEUED: "Waits for a line. Shown as `scheduled` while `send_at`, or the end of the recipient's quiet "
+    "hours, is ahead.",
     MessageState.SUBMITTING: "With the radio now. Cancel and expiry wait for its verdict.",
     MessageState.IN_DOUBT: "Power, cable or silence after the text was handed over: it may have left, nobody knows.",
     MessageState.SENT: "The network took it. No report is not a failure; many networks send none.",
@@ -27,7 +29,7 @@ HAPPENINGS = {
     Happening.REJECT: "a person refuses a held message",
     Happening.CANCEL: "a person or program takes it back",
     Happening.EXPIRE: "`expires_at` has passed",
-    Happening.REFUSE: "a rule refuses it when a line wants to take it",
+    Happening.REFUSE: "its recipient said STOP, or a rule refuses it when a line wants to take it",
     Happening.CLAIM: "a line takes it",
     Happening.RESEND: "in doubt: send it again (by a person, or `on_doubt`)",
     Happening.CONFIRM: "in doubt: a person says that it left",
@@ -56,12 +58,12 @@ PARTS = {
 
 def states_md() -> str:
     """Write the page."""
-    return "\n".join([_INTRO, diagram(), "", "## States", "", _states(), "", "## What changes them", "", _table(), "",
-                      _AFTER_TABLE, _parts(), "", _PARTS_OUTRO])  # fmt: skip
+    return "\n".join([_INTRO, "## States", "", _states(), "", "## What changes them", "", _table(), "",
+                      _AFTER_TABLE, _parts(), "", _PARTS_OUTRO, _DRAWING])  # fmt: skip
 
 
 def diagram() -> str:
-    """Draw the table as a Mermaid state diagram; happenings with the same way share an arrow."""
+    """Draw the table for gateway/README.md as a Mermaid state diagram; happenings with the same way share an arrow."""
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> queued", "    [*] --> held"]
     for state, ways in TRANSITIONS.items():
         for target in dict.fromkeys(ways.values()):
@@ -92,7 +94,8 @@ def _parts() -> str:
 
 _INTRO = """# States of a message
 
-Made from `gateway.lifecycle.TRANSITIONS` by `make docs`; a test compares the two.
+Most texts go one way: `queued`, `submitting`, `sent`, `delivered`. Everything else that can happen stands below, made
+from `gateway.lifecycle.TRANSITIONS` by `make docs`; a test compares the two.
 """
 
 _AFTER_TABLE = """What is not in the table changes nothing: a device that says something late is kept in the message's timeline, and a
@@ -105,6 +108,14 @@ A message received has the one state `received`.
 
 A text that needs more than one SMS goes out in parts, and each part of each attempt has a state of its own. Only all
 parts together move the message: one report never makes it `delivered`.
+"""
+
+_DRAWING = """## As a drawing
+
+One column for each state, the final ones in a thick frame; one row for what happens, by its name in the table above.
+Rings are the states in which it can happen, the arrow is the state that it leads to. A message begins at a dot.
+
+![Chart: what happens to a message in each state and the state it leads to, as in the table above](screenshots/states.svg)
 """
 
 _PARTS_OUTRO = """A higher row never goes back to a lower one for the same attempt: the stronger evidence stays, in whatever order it

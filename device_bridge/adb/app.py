@@ -91,7 +91,7 @@ async def _install(phone: Handset, have: str) -> Step:
 
 async def grants(phone: Handset, *, change: bool) -> Step:
     """See that the app holds its permissions; grant what is missing and look again."""
-    missing = _missing(phone)
+    missing = missing_permissions(phone)
     if not missing:
         return Step("grants", "ok", "all permissions")
     if not change:
@@ -102,7 +102,7 @@ async def grants(phone: Handset, *, change: bool) -> Step:
         if failed(result) and (refusal is None or name in _needed(phone)):
             refusal = phone.refused("grants", result)
     await phone.read_app()
-    left = [name for name in _missing(phone) if name in _needed(phone)]
+    left = [name for name in missing_permissions(phone) if name in _needed(phone)]
     given = [name for name in missing if phone.app and name in phone.app.granted]
     await _remember_given(phone, given)
     if not left:
@@ -125,7 +125,8 @@ def _needed(phone: Handset) -> tuple[str, ...]:
     return tuple(_PREFIX + name for name in (*_NEEDED, *newer))
 
 
-def _missing(phone: Handset) -> list[str]:
+def missing_permissions(phone: Handset) -> list[str]:
+    """Name what the app lacks of what it needs or can use, by what was last read of it."""
     there = phone.app or readings.InstalledApp(0, frozenset(), frozenset())
     useful = [_PREFIX + name for name in _USEFUL if _PREFIX + name in there.requested]
     return [name for name in (*_needed(phone), *useful) if name not in there.granted]

@@ -44,7 +44,7 @@ async def background(phone: Handset, *, change: bool) -> Step:
     """See that the app may run in the background, and on newer versions that its settings are not restricted."""
     changed: list[str] = []
     for op, since in OPS_SINCE:
-        mode = await _mode(phone, op) if phone.sdk >= since else "allow"
+        mode = await op_mode(phone, op) if phone.sdk >= since else "allow"
         if mode == "allow":
             continue
         if not change:
@@ -55,7 +55,7 @@ async def background(phone: Handset, *, change: bool) -> Step:
         result = await phone.change("appops", "set", phone.package, op, "allow")
         if failed(result):
             return phone.refused("background", result)
-        if await _mode(phone, op) != "allow":
+        if await op_mode(phone, op) != "allow":
             hint = "Allow background use of the app in the phone's settings"
             return Step("background", "refused", f"{op} stays {mode}", hint)
         changed.append(f"{op}: {mode} → allow")
@@ -80,5 +80,6 @@ async def _exempt(phone: Handset) -> bool:
     return readings.doze_exempt(await phone.ask("cmd", "deviceidle", "whitelist"), phone.package)
 
 
-async def _mode(phone: Handset, op: str) -> str:
+async def op_mode(phone: Handset, op: str) -> str:
+    """Ask what the platform lets our app do of an app-op. Raises AdbError."""
     return readings.op_mode(await phone.ask("appops", "get", phone.package, op), op)

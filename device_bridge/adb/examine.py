@@ -42,7 +42,7 @@ async def examine(phone: Handset) -> tuple[Step, ...]:
 async def _debugging(phone: Handset) -> Step:
     port = (await phone.property("service.adb.tcp.port")).strip()
     if _LEGACY_TCP.search(phone.adb_serial) or (port.isdecimal() and int(port) > 0):
-        detail = f"the phone takes adb from the network on port {port or 5555}, without encryption"
+        detail = f"adb on port {port or 5555}, without encryption"
         return Step("debugging", "refused", detail, "Restart the phone, or run: adb usb")
     if (
         phone.sdk >= _WIRELESS_SDK

@@ -14,9 +14,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
+from device_bridge.adb import mend as mending
 from device_bridge.adb import release as taking_back
 from device_bridge.adb.contract import HostOwner, SeenPhone, Step
-from device_bridge.adb.errors import AdbError
+from device_bridge.adb.errors import AdbError, Refused
 from device_bridge.adb.examine import examine
 from device_bridge.adb.handset import Handset, step_of_error
 from device_bridge.adb.listening import exposure
@@ -130,6 +131,34 @@ class PhoneHost:
         async with watched.lock:
             return (*server, Watched.AUTHORISED, *await examine(phone))
 
+    async def before(self, serialno: str, step: str) -> str:
+        """Read what :meth:`mend` would change, to be kept for :meth:`take_back`. Raises AdbError.
+
+        On air: never
+        """
+        watched, phone = await self._held(serialno)
+        async with watched.lock:
+            return await mending.before(phone, step)
+
+    async def mend(self, serialno: str, step: str, *, may_reboot: bool) -> Step:
+        """Do one step that a person asked for, and nothing else. Raises AdbError.
+
+        On air: never
+        """
+        watched, phone = await self._held(serialno)
+        phone.wanted = replace(phone.wanted, may_reboot=may_reboot)
+        async with watched.lock:
+            return await mending.mend(phone, step)
+
+    async def take_back(self, serialno: str, step: str, was: str) -> Step:
+        """Put back what one :meth:`mend` changed, by what was before; it is not done again unasked. Raises AdbError.
+
+        On air: never
+        """
+        watched, phone = await self._held(serialno)
+        async with watched.lock:
+            return await mending.take_back(phone, step, was)
+
     async def screen(self, serialno: str) -> Step:
         """Say which dialog is on a phone's screen; for a text of which nothing is heard.
 
@@ -174,10 +203,21 @@ class PhoneHost:
             phone.wanted = replace(phone.wanted, raise_limit=True, may_reboot=may_reboot)
         await self._owner.remember(serialno, "consent", str(self._now_ms()))
         await self._owner.remember(serialno, "released", None)
+        await self._owner.remember(serialno, mending.DECLINED, None)
         async with watched.lock:
-            steps = (self._server_step, Watched.AUTHORISED, *await reconcile(phone, change=True))
+            try:
+                done = await reconcile(phone, change=True, told=watched.show)
+            finally:
+                watched.show_settled()
+            steps = (self._server_step, Watched.AUTHORISED, *done)
             await watched.settle(steps)
         return steps
+
+    async def _held(self, serialno: str) -> tuple[Watched, Handset]:
+        found = await self._find(serialno)
+        if isinstance(found, Step):
+            raise Refused(found.detail, found.hint)
+        return found
 
     async def _find(self, serialno: str) -> tuple[Watched, Handset] | Step:
         await self._all_named()

@@ -6,7 +6,7 @@ Source: README, *The steps*.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from device_bridge.adb.app import app, booted, grants
@@ -15,8 +15,12 @@ from device_bridge.adb.contract import Step
 from device_bridge.adb.errors import AdbError, Refused
 from device_bridge.adb.handset import Handset, step_of_error
 from device_bridge.adb.limit import limit
+from device_bridge.adb.mend import DECLINED
 from device_bridge.adb.screen import look
 from device_bridge.adb.tether import heartbeat, pairing, reverse, service
+
+Told = Callable[[tuple[Step, ...]], None]
+"""Hears of the steps that a run has done so far, after each."""
 
 
 class _StepFunction(Protocol):
@@ -40,15 +44,16 @@ STEPS: Final[tuple[tuple[str, _StepFunction], ...]] = (
 _TETHER: Final = STEPS[6:]
 
 
-async def reconcile(phone: Handset, *, change: bool) -> tuple[Step, ...]:
+async def reconcile(phone: Handset, *, change: bool, told: Told = lambda _done: None) -> tuple[Step, ...]:
     """Go through all steps; with ``change`` bring about what is not so.
 
     A step that is refused does not end the run unless nothing later can work: a phone that still starts, an app
-    that is not there or not ours, a phone that restarts, or one that cannot be talked to any more.
+    that is not there or not ours, a phone that restarts, or one that cannot be talked to any more. ``told`` hears of
+    each step as it is done.
 
     On air: never
     """
-    done = await _go(phone, STEPS, change=change)
+    done = await _go(phone, STEPS, change=change, told=told)
     if change and done[-1].name == "heartbeat" and done[-1].outcome == "refused":
         done += await _why_silent(phone)
     return done
@@ -60,17 +65,24 @@ async def check_tether(phone: Handset) -> tuple[Step, ...]:
 
 
 async def _go(
-    phone: Handset, steps: tuple[tuple[str, _StepFunction], ...], *, change: bool
+    phone: Handset,
+    steps: tuple[tuple[str, _StepFunction], ...],
+    *,
+    change: bool,
+    told: Told = lambda _done: None,
 ) -> tuple[Step, ...]:
     done: list[Step] = []
+    declined = (await phone.recall(DECLINED) or "").split() if change else ()
     for name, step in steps:
         try:
-            done.append(await step(phone, change=change))
+            # What a person took back is only looked at.
+            done.append(await step(phone, change=change and name not in declined))
         except Refused as refused:
             done.append(step_of_error(name, refused))
         except AdbError as error:
             done.append(step_of_error(name, error))
             break
+        told(tuple(done))
         if _ends(phone, done[-1]):
             break
     return tuple(done)

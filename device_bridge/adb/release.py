@@ -14,6 +14,7 @@ from device_bridge.adb.contract import Step
 from device_bridge.adb.errors import AdbError, Refused
 from device_bridge.adb.handset import Handset, failed, step_of_error
 from device_bridge.adb.limit import COUNT_KEY, INTERVAL_KEY, RAISED_INTERVAL_MS, RAISED_PARTS
+from device_bridge.adb.mend import DECLINED
 
 LEDGER: Final = (
     "consent",
@@ -27,6 +28,7 @@ LEDGER: Final = (
     "limit_mark",
     "limit_rebooted",
     "reverse_host",
+    DECLINED,
 )
 """Names of all values that are kept of a phone, but "released"."""
 

@@ -94,11 +94,20 @@ async def start_server(host: str, port: int) -> None:
     try:
         async with asyncio.timeout(START_TIMEOUT_S):
             code = await process.wait()
+    except asyncio.CancelledError:
+        await _end(process)
+        raise
     except TimeoutError:
-        process.kill()
-        await process.wait()
+        await _end(process)
         raise NoServer(f"adb start-server did not end within {START_TIMEOUT_S:g} s") from None
     if code:
         raise NoServer(
             f"adb start-server failed with exit code {code}", "Run it by hand to see why: adb start-server"
         )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a program that is not waited for any more, so that nothing of it is left behind."""
+    if process.returncode is None:
+        process.kill()
+    await process.wait()

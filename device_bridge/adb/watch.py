@@ -53,6 +53,7 @@ class Watched:
         self._device: AdbDevice | None = None
         self._twins = False
         self._steps: tuple[Step, ...] = ()
+        self._under_way: tuple[Step, ...] | None = None
         self._changed = asyncio.Event()
         self._identified: AdbDevice | None = None
         self._fresh = True
@@ -85,7 +86,16 @@ class Watched:
         """Describe this phone as it is now."""
         model = self._device.model if self._device else ""
         state = self._device.state if self._device else "absent"
-        return SeenPhone(self.serialno, self.shown_serial, model, state, self._steps)
+        steps = self._steps if self._under_way is None else self._under_way
+        return SeenPhone(self.serialno, self.shown_serial, model, state, steps)
+
+    def show(self, done: tuple[Step, ...]) -> None:
+        """Let a run that a person watches be seen while it goes on, until :meth:`show_settled`."""
+        self._under_way = (self.AUTHORISED, *done)
+
+    def show_settled(self) -> None:
+        """Show the steps of the last whole run again."""
+        self._under_way = None
 
     def take(self, device: AdbDevice | None, *, twins: bool) -> None:
         """Take what the server's list says of this phone now."""

@@ -94,8 +94,9 @@ class SerialLink:
         self._closed.set_result(LinkLost(reason))
         self._loop.remove_reader(self._fd)
         self._loop.remove_writer(self._fd)
-        with contextlib.suppress(OSError, serial.SerialException):
-            # Without the flush close(2) may wait seconds for a device that no longer takes bytes.
+        with contextlib.suppress(OSError, termios.error):
+            # Without the flush close(2) may wait seconds for a device that no longer takes bytes. One that is gone
+            # altogether ends in termios.error, which is no OSError.
             termios.tcflush(self._fd, termios.TCOFLUSH)
         with contextlib.suppress(OSError, serial.SerialException):
             self._port.close()

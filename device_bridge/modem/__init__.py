@@ -9,6 +9,18 @@ from __future__ import annotations
 from device_bridge.modem.driver import GsmModem
 from device_bridge.modem.line import GsmLine
 from device_bridge.modem.settings import ModemSettings, PinMemory, PinMemoryOfProcess, Timers
+from device_bridge.modem.sim_lock import PinAnswer, PinVerdict, PinWanted
 from device_bridge.modem.submission import GapSample
 
-__all__ = ["GapSample", "GsmLine", "GsmModem", "ModemSettings", "PinMemory", "PinMemoryOfProcess", "Timers"]
+__all__ = [
+    "GapSample",
+    "GsmLine",
+    "GsmModem",
+    "ModemSettings",
+    "PinAnswer",
+    "PinMemory",
+    "PinMemoryOfProcess",
+    "PinVerdict",
+    "PinWanted",
+    "Timers",
+]

@@ -22,12 +22,13 @@ class Chore(IntEnum):
     """The lower the number, the more urgent."""
 
     RECOVER = 0
-    REINITIALISE = 1
-    INBOX = 2
-    INDICATIONS = 3
-    SIM = 4
-    NETWORK = 5
-    HEARTBEAT = 6
+    RESTART = 1
+    REINITIALISE = 2
+    INBOX = 3
+    INDICATIONS = 4
+    SIM = 5
+    NETWORK = 6
+    HEARTBEAT = 7
 
 
 class Chores:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 from device_bridge.at import commands
@@ -30,6 +30,7 @@ from device_bridge.at.unsolicited import (
 )  # fmt: skip
 from device_bridge.device import (
     Cleared,
+    DeviceChanged,
     DeviceEvent,
     DeviceInfo,
     InboundReceived,
@@ -49,6 +50,7 @@ from device_bridge.modem.health import HealthTracker, points_at_network, points_
 from device_bridge.modem.inbox import Inbox
 from device_bridge.modem.line import GsmLine
 from device_bridge.modem.settings import ModemSettings
+from device_bridge.modem.sim_lock import PinAnswer, PinVerdict, PinWanted
 from device_bridge.modem.submission import GapSample, Submitter
 from device_bridge.modem.turns import Priority
 from device_bridge.modem.upkeep import Parts, Upkeep
@@ -84,6 +86,7 @@ class GsmModem:
         self._upkeep = Upkeep(parts, self._identified)
         self._line: GsmLine | None = None
         self._opened = False
+        self._told: DeviceInfo | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._submitter.on_trouble = self._after_refusal
         self._submitter.on_long_submit = lambda: self._chores.want(Chore.INDICATIONS)
@@ -106,12 +109,18 @@ class GsmModem:
             firmware=facts.firmware if facts else None,
             emulated=self._settings.emulated,
             notes=(f"{trouble.title}. {trouble.hint}",) if trouble else (),
+            trouble=trouble,
         )
 
     @property
     def trouble(self) -> Outcome | None:
         """Why an open modem has no line yet (no SIM, or a locked one that hides its number); None when it has."""
         return self._upkeep.sim_trouble if self._line is None else None
+
+    @property
+    def pin_wanted(self) -> PinWanted | None:
+        """Say whether the SIM of an open modem waits for its PIN; see :meth:`unlock`."""
+        return self._upkeep.pin_wanted if self._opened else None
 
     @property
     def gap_samples(self) -> deque[GapSample]:
@@ -147,6 +156,7 @@ class GsmModem:
             if not self._opened:
                 self._channel.disconnect()
             self._channel.turns.release()
+        self._told = self.info
         self._chores.start()
         self._watch_idle()
 
@@ -181,6 +191,64 @@ class GsmModem:
         On air: maybe (RP-ACK of a report or text)
         """
         self._inbox.acknowledge(event_id)
+
+    async def unlock(self, pin: str, *, last_try: bool = False) -> PinAnswer:
+        """Enter the PIN that a person gives, exactly once, and bring the line up when it is right.
+
+        A PIN that this SIM has refused, or not answered, before is not entered; nor is any where the modem says that
+        one try is left, unless ``last_try`` says that the person knows. A right one goes to ``pin_memory``.
+
+        Raises:
+            ValueError: not 4 to 8 digits; nothing was asked.
+            DeviceNotReady: the modem is away or fell silent; the PIN counts as refused if it was on its way.
+
+        On air: never
+        """
+        if not self._opened:
+            raise DeviceNotReady(local("device_lost"))
+        await self._channel.turns.acquire(Priority.CHORE)
+        try:
+            answer = await self._upkeep.enter_pin(pin, last_try=last_try)
+            if answer.verdict is PinVerdict.TAKEN:
+                await self._bring_up_unlocked()
+            self._tell_of_itself()
+        except ModemSilent as error:
+            self._chores.want(Chore.RECOVER)
+            raise DeviceNotReady(_why(error)) from error
+        except LinkLost as error:
+            raise DeviceNotReady(_why(error)) from error
+        finally:
+            self._channel.turns.release()
+        return answer
+
+    @property
+    def can_restart(self) -> bool:
+        """Say whether this make comes back from :meth:`restart`."""
+        return self._upkeep.can_restart
+
+    def restart(self) -> None:
+        """Begin to restart the modem and to bring it up again, after what it has in hand; health tells how it goes.
+
+        One that does not come back is given up like one that fell silent, so that its port is opened anew.
+
+        Raises:
+            DeviceNotReady: it is not open.
+
+        On air: never
+        """
+        if not self._opened:
+            raise DeviceNotReady(local("device_lost"))
+        self._chores.want(Chore.RESTART)
+
+    async def _bring_up_unlocked(self) -> None:
+        # The PIN was right whatever comes now: the ladder, or whoever opens the port again, goes on from there.
+        try:
+            await self._upkeep.bring_up()
+        except ModemSilent:
+            _LOG.warning("%s fell silent after its PIN", self._settings.port)
+            self._chores.want(Chore.RECOVER)
+        except LinkLost as error:
+            _LOG.info("link to %s lost after the PIN: %s", self._settings.port, error)
 
     # ------------------------------------------------------------------ Line
 
@@ -281,6 +349,13 @@ class GsmModem:
         if self._line is not None:
             self._emit(LineChanged(self._line.identity.key, health, self._now_ms()))
 
+    def _tell_of_itself(self) -> None:
+        """Tell what the modem says of itself where that changed: a SIM that kept it from a line has come."""
+        info = self.info
+        if self._opened and info != self._told:
+            self._told = info
+            self._emit(DeviceChanged(info, self._now_ms()))
+
     def _identified(self, identity: LineIdentity) -> None:
         before = self._line
         if before is not None and before.identity.key != identity.key:
@@ -319,6 +394,8 @@ class GsmModem:
         match chore:
             case Chore.RECOVER:
                 await self._recover()
+            case Chore.RESTART:
+                await self._bring_back(self._upkeep.restart)
             case Chore.REINITIALISE:
                 await self._upkeep.reinitialise()
             case Chore.INBOX:
@@ -331,6 +408,7 @@ class GsmModem:
                 await self._upkeep.check_network()
             case Chore.HEARTBEAT:
                 await self._upkeep.heartbeat()
+        self._tell_of_itself()
 
     async def _recover(self) -> None:
         """Climb the ladder; at its end the device is given up to its supervisor."""
@@ -339,10 +417,13 @@ class GsmModem:
                 return
         except ModemSilent:
             _LOG.info("%s answered AT and fell silent again", self._settings.port)
+        await self._bring_back(self._upkeep.climb)
+
+    async def _bring_back(self, rungs: Callable[[], Awaitable[bool]]) -> None:
         silent = local("modem_silent")
         self._health.device(silent)
         self._channel.turns.refuse_submits(DeviceNotReady(silent))
-        back = await self._upkeep.climb()
+        back = await rungs()
         if back and self._opened:
             self._health.device(None)
         elif self._opened:

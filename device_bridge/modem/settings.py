@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class PinMemory(Protocol):
-    """Remembers, beyond restarts, which PIN a SIM has refused; the caller owns where."""
+    """Remembers, beyond restarts, which PIN a SIM has refused and which it took; the caller owns where."""
 
     async def was_refused(self, sim: str, pin_hash: str) -> bool:
         """Say whether this PIN was refused by this SIM before (``sim`` is its ICCID, else ``imei:…``)."""
@@ -21,18 +21,40 @@ class PinMemory(Protocol):
         """Remember a refusal; called too when the answer to the PIN never came."""
         ...
 
+    async def pin_of(self, iccid: str) -> str | None:
+        """Give the PIN that a person entered for this SIM and that it took."""
+        ...
+
+    async def keep_pin(self, iccid: str, pin: str) -> None:
+        """Keep a PIN that the SIM has just taken; it is a secret."""
+        ...
+
+    async def forget_pin(self, iccid: str) -> None:
+        """Forget the PIN that was kept: the SIM does not take it any more."""
+        ...
+
 
 class PinMemoryOfProcess:
     """Remembers until the process ends; for callers without a store of their own."""
 
     def __init__(self) -> None:
         self._refused: set[tuple[str, str]] = set()
+        self._kept: dict[str, str] = {}
 
     async def was_refused(self, sim: str, pin_hash: str) -> bool:
         return (sim, pin_hash) in self._refused
 
     async def remember_refused(self, sim: str, pin_hash: str) -> None:
         self._refused.add((sim, pin_hash))
+
+    async def pin_of(self, iccid: str) -> str | None:
+        return self._kept.get(iccid)
+
+    async def keep_pin(self, iccid: str, pin: str) -> None:
+        self._kept[iccid] = pin
+
+    async def forget_pin(self, iccid: str) -> None:
+        self._kept.pop(iccid, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +92,7 @@ class ModemSettings:
     Attributes:
         port: pyserial URL or path: "/dev/serial/by-id/…", "/dev/pts/7", "socket://host:port".
         baudrate: Bits per second of a UART; without meaning for USB, ptys and sockets.
-        pin: The SIM's PIN, entered at most once and only while at least two tries remain.
+        pin: The SIM's PIN, entered at most once and only while at least two tries remain; before one that was kept.
         smsc: Service centre in international form, instead of the SIM's own.
         emulated: The line exists only in an emulator of ours.
         pin_memory: See :class:`PinMemory`.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from device_bridge.at import commands
@@ -21,7 +21,7 @@ from device_bridge.modem.channel import AtChannel, ModemSilent
 from device_bridge.modem.health import HealthTracker
 from device_bridge.modem.inbox import Inbox
 from device_bridge.modem.settings import ModemSettings
-from device_bridge.modem.sim_lock import sim_state, unlock
+from device_bridge.modem.sim_lock import PinAnswer, PinVerdict, PinWanted, SimLock, sim_state, wants_pin
 from device_bridge.modem.submission import Submitter
 from device_bridge.sms.outcome import Outcome
 
@@ -52,6 +52,7 @@ class Upkeep:
         self._inbox = parts.inbox
         self._submitter = parts.submitter
         self._identified = identified
+        self._lock = SimLock(parts.channel, parts.settings)
         self._service: startup.MessageService | None = None
         self._heartbeats = 0
         self.facts: startup.ModemFacts | None = None
@@ -99,9 +100,7 @@ class Upkeep:
 
     async def _bring_up_sim(self) -> None:
         iccid = await startup.read_iccid(self._channel)
-        imei = self.facts.imei if self.facts else None
-        name = iccid or f"imei:{imei or self._settings.port}"
-        self.sim_trouble = await unlock(self._channel, self._settings, name)
+        self.sim_trouble = await self._lock.open_with_known(self._name_of_sim(iccid), iccid)
         sim = startup.SimFacts(iccid, None, None, None)
         if self.sim_trouble is None:
             # Some modems hide the ICCID while the SIM is locked.
@@ -109,6 +108,11 @@ class Upkeep:
         self._identify(sim)
         self._health.smsc(self._settings.smsc or sim.smsc)
         self._health.sim(self.sim_trouble)
+
+    def _name_of_sim(self, iccid: str | None) -> str:
+        """Name the SIM for what is remembered of its PINs; one that hides itself goes by the modem."""
+        imei = self.facts.imei if self.facts else None
+        return iccid or f"imei:{imei or self._settings.port}"
 
     def _identify(self, sim: startup.SimFacts) -> None:
         key = sim.iccid or (f"imsi:{sim.imsi}" if sim.imsi else None)
@@ -130,6 +134,30 @@ class Upkeep:
         self._inbox.use(self._service.receives_in, self._service.use, acknowledges=self._service.acknowledges)
         self._inbox.drains = ("SM", "ME", "SR") if self._service.report_store else ("SM", "ME")
 
+    # ------------------------------------------------------------------ its PIN
+
+    @property
+    def pin_wanted(self) -> PinWanted | None:
+        """Say whether the SIM waits for its PIN, as it was when it was last asked."""
+        return PinWanted(self._lock.tries_left) if wants_pin(self.sim_trouble) else None
+
+    async def enter_pin(self, pin: str, *, last_try: bool) -> PinAnswer:
+        """Enter a PIN that a person gives; one that is right is kept for this SIM where the SIM says who it is.
+
+        Raises:
+            LinkLost, ModemSilent: as their names say; the PIN counts as refused.
+        """
+        # Read anew: the SIM may be another one than at the last look.
+        iccid = await startup.read_iccid(self._channel)
+        answer = await self._lock.open_with(self._name_of_sim(iccid), pin, last_try=last_try)
+        if answer.verdict is PinVerdict.TAKEN and iccid is not None:
+            await self._settings.pin_memory.keep_pin(iccid, pin)
+            return replace(answer, kept=True)
+        if answer.verdict is PinVerdict.REFUSED:
+            self.sim_trouble = answer.trouble
+            self._health.sim(answer.trouble)
+        return answer
+
     # ------------------------------------------------------------------ looking after
 
     async def check_indications(self) -> None:
@@ -142,7 +170,8 @@ class Upkeep:
     async def check_sim(self) -> None:
         """Ask for the SIM; one that has come, or was unlocked by a person, makes a line."""
         trouble = await sim_state(self._channel)
-        if trouble is None and (self.sim_trouble is not None or self.identity is None):
+        has_come = trouble is None and (self.sim_trouble is not None or self.identity is None)
+        if has_come or (wants_pin(trouble) and not wants_pin(self.sim_trouble)):
             await self.bring_up()
             return
         self.sim_trouble = trouble
@@ -195,6 +224,19 @@ class Upkeep:
         """
         return await self._back_by(self.open_port) or await self._back_by(self._restart)
 
+    @property
+    def can_restart(self) -> bool:
+        """Say whether this make comes back from a restart as the same device."""
+        return self.facts is None or self.facts.dialect.restarts
+
+    async def restart(self) -> bool:
+        """Take the last rung at once, because a person says so.
+
+        Returns:
+            False when the modem has to be given up.
+        """
+        return await self._back_by(self._restart)
+
     async def _back_by(self, rung: Callable[[], Awaitable[None]]) -> bool:
         try:
             await rung()
@@ -205,7 +247,7 @@ class Upkeep:
         return True
 
     async def _restart(self) -> None:
-        if self.facts is not None and not self.facts.dialect.restarts:
+        if not self.can_restart:
             raise ModemSilent("this make does not come back from a restart")
         if not self._channel.connected:
             await self._channel.connect(self._settings.port, self._settings.baudrate)

@@ -10,10 +10,13 @@ import argparse
 import http.client
 import json
 import os
+import re
 import ssl
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,11 +32,22 @@ ANSWER_S = 190.0
 CONNECT_S = 3.0
 """A server of this machine answers at once or not at all; used only to ask whether it is there."""
 
+_HINTS = {"invalid_request": "correct it and try again"}
+"""In place of hints that speak of the body of a request, which nobody at a command line sees."""
+
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class NoServer(CliError):
     """Nothing answers where the server should be."""
+
+
+class Refused(CliError):
+    """The server said no; ``code`` is that of its problem document, None where it sent none."""
+
+    def __init__(self, message: str, hint: str | None, code: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,33 @@ class Client:
     def delete(self, path: str) -> Json:
         """Take something away."""
         return self._call("DELETE", path, None)
+
+    def upload(self, path: str, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Json:
+        """Post a body piece by piece; without a Content-Length among the headers it is sent chunked.
+
+        Goes straight to the server, past any proxy: those keep large bodies back until they have them whole.
+        """
+        where = urlsplit(self.url)
+        kind = http.client.HTTPSConnection if where.scheme == "https" else http.client.HTTPConnection
+        connection = kind(where.hostname or "", where.port, timeout=ANSWER_S)
+        sent = {"Accept": "application/json", **headers}
+        if self.key is not None:
+            sent["Authorization"] = f"Bearer {self.key}"
+        chunked = "Content-Length" not in headers
+        if chunked:
+            sent["Transfer-Encoding"] = "chunked"
+        try:
+            # A server that has seen enough answers and stops reading: what it says is worth more than the broken pipe.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.request("POST", f"{where.path}{path}", pieces, sent, encode_chunked=chunked)
+            answer = connection.getresponse()
+            if answer.status >= http.HTTPStatus.BAD_REQUEST:
+                raise _problem(answer)
+            return _json(answer.read())
+        except (OSError, http.client.HTTPException) as e:
+            raise _unreachable(self.url, e) from None
+        finally:
+            connection.close()
 
     def answers(self) -> bool:
         """Say whether a server is there, whatever it thinks of our key."""
@@ -190,19 +231,28 @@ def _json(octets: bytes) -> Json:
     return found
 
 
-def _problem(answer: urllib.error.HTTPError) -> CliError:
+def _problem(answer: urllib.error.HTTPError | http.client.HTTPResponse) -> Refused:
     try:
         problem = json.loads(answer.read())
         detail = str(problem["detail"] or problem["title"])
     except (OSError, ValueError, KeyError, TypeError, http.client.HTTPException):
-        return CliError(
-            f"the server answered {answer.code} {answer.reason}", "is this a gateway? check --url"
+        return Refused(
+            f"the server answered {answer.status} {answer.reason}", "is this a gateway? check --url"
         )
     fields = [
         f"{e.get('pointer', '').removeprefix('#/')}: {e.get('detail')}" for e in problem.get("errors") or ()
     ]
     extra = f" ({'; '.join(fields)})" if fields and fields[0].partition(": ")[2] not in detail else ""
-    return CliError(f"{detail}{extra}", problem.get("hint"))
+    why, what_to_do = _parted(detail)
+    hint = what_to_do or _HINTS.get(str(problem.get("code"))) or problem.get("hint")
+    return Refused(f"{why}{extra}", hint, problem.get("code"))
+
+
+def _parted(detail: str) -> tuple[str, str]:
+    """Part what is so from what to do, which is the last of several sentences."""
+    ends = [end.start() for end in re.finditer(r"\. (?=[A-Z])", detail)]
+    why, what_to_do = (detail[: ends[-1]], detail[ends[-1] + 2 :]) if ends else (detail, "")
+    return why.removesuffix("."), what_to_do.removesuffix(".")
 
 
 def _unreachable(url: str, error: Exception) -> CliError:

@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.failure import CliError
-from gateway.cli.output import note
+from gateway.cli.output import Screen, note, screen
 from gateway.cli.settled import config_of, data_dir_of, open_store, startup_errors
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def migrate(arguments: argparse.Namespace) -> int:
         folder.prepare()
         with only_one(folder):
             asyncio.run(run())
-    print(f"{config.store.path(folder.root)} is up to date")
+    place = str(config.store.path(folder.root))
+    _tell(screen(arguments), {"database": place}, f"{place} is up to date", [place])
     return 0
 
 
@@ -59,7 +61,9 @@ def backup(arguments: argparse.Namespace) -> int:
             asyncio.run(store_of(folder, config, SystemClock()).backup(target))
     except OSError as e:
         raise CliError(f"{target} cannot be written: {e.strerror}", "check the folder and the disk") from None
-    print(f"{target}  {target.stat().st_size:,} bytes")
+    octets = target.stat().st_size
+    written = {"file": str(target), "bytes": octets}
+    _tell(screen(arguments), written, f"{target}  {octets:,} bytes", [target, octets])
     if config.store.encrypt:
         note(
             f"note: texts in it are encrypted. Keep {folder.key_ring} as well, in another safe place: "
@@ -81,11 +85,11 @@ def restore(arguments: argparse.Namespace) -> int:
         folder.prepare()
         with only_one(folder):
             if arguments.release:
-                return _release(config, folder)
-            return _replace(config, folder, Path(arguments.file))
+                return _release(screen(arguments), config, folder)
+            return _replace(screen(arguments), config, folder, Path(arguments.file))
 
 
-def _replace(config: Config, folder: DataDir, source: Path) -> int:
+def _replace(out: Screen, config: Config, folder: DataDir, source: Path) -> int:
     """Hold everything in a copy first: there is no moment at which an old backup could send."""
     _check(source)
     place = config.store.path(folder.root)
@@ -103,8 +107,10 @@ def _replace(config: Config, folder: DataDir, source: Path) -> int:
     fresh.replace(place)
     # It may belong to a key that the backup does not know; the next start makes another.
     folder.cli_key.unlink(missing_ok=True)
-    print(f"restored {source}")
-    print(f"{held} {'message waits' if held == 1 else 'messages wait'}, held; nothing is sent by itself")
+    waits = "message waits" if held == 1 else "messages wait"
+    done = {"restored": str(source), "held": held, "kept": str(kept) if kept is not None else None}
+    words = f"restored {source}\n{held} {waits}, held; nothing is sent by itself"
+    _tell(out, done, words, [source, held, kept])
     if kept is not None:
         note(f"the database before is kept as {kept}")
     if held:
@@ -146,14 +152,26 @@ async def _hold(config: Config, folder: DataDir, place: Path) -> int:
         return await store.hold_restored()
 
 
-def _release(config: Config, folder: DataDir) -> int:
+def _release(out: Screen, config: Config, folder: DataDir) -> int:
     async def run() -> int:
         async with open_store(config, folder) as store:
             return await store.release_restored("default", "cli")
 
     released = asyncio.run(run())
-    print(f"{released} {'message goes' if released == 1 else 'messages go'} out when the server runs")
+    go = "message goes" if released == 1 else "messages go"
+    _tell(out, {"released": released}, f"{released} {go} out when the server runs", [released])
     return 0
+
+
+def _tell(out: Screen, document: dict[str, object], words: str, record: Sequence[object]) -> None:
+    """Say what was done: a sentence to a person, a record or a document to a program."""
+    if out.as_json:
+        out.document(document)
+    elif out.terminal:
+        for line in words.splitlines():
+            out.line(line)
+    else:
+        out.table((), [record])
 
 
 def _check(source: Path) -> None:

@@ -1,12 +1,15 @@
-"""Owns ``gateway devices``, ``devices provision``, ``devices pair`` and ``devices release``.
+"""Owns ``gateway devices``, ``devices provision``, ``devices pair``, ``devices release`` and ``devices unlock``.
 
-Knows the HTTP interface only; speaks to no phone and to no adb server.
+Knows the HTTP interface only; speaks to no phone, no modem and no adb server. A PIN is never an argument: others on the
+machine read those.
 Source: /api/v1/devices; the notes on the command line.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -37,6 +40,8 @@ def devices(arguments: argparse.Namespace) -> int:
     for device in found:
         if device.get("state") == "seen" and device.get("adb") == "device":
             note(f"{model_of(device)} is not set up: gateway devices provision {device['serialno']}")
+        if device.get("sim_pin"):
+            note(f"The SIM in {model_of(device)} wants its PIN: gateway devices unlock {name_of(device)}")
     if not found:
         note("Nothing is attached. Plug in a phone or a modem, or see why one is missing: gateway doctor")
     return 0
@@ -82,19 +87,44 @@ def pair(arguments: argparse.Namespace) -> int:
     raise CliError("no phone used the code within five minutes", "make a new one: gateway devices pair")
 
 
-def pick(client: Client, wanted: str) -> Json:
-    """Find a device by serial number, id or label. Raises CliError naming the phones there are."""
+def unlock(arguments: argparse.Namespace) -> int:
+    """Ask for the PIN of the SIM in a modem, without showing it, and let the SIM have it once."""
+    client = connect(arguments)
+    modem = pick(client, arguments.device, "modem")
+    wanted = modem.get("sim_pin")
+    if not wanted:
+        raise CliError(f"the SIM in {name_of(modem)} wants no PIN", "see how its line is: gateway lines")
+    left = wanted["tries_left"]
+    if left == 1 and not arguments.last_try:
+        raise CliError(
+            "one try is left, and a wrong PIN locks the SIM",
+            "if you are sure of the PIN: --last-try; else unlock the SIM in a phone",
+        )
+    body = {"pin": _pin(modem, left), "last_try": bool(arguments.last_try)}
+    answer = client.post(path_of("devices", modem["id"], "pin"), body)
+    out = screen(arguments)
+    if out.as_json:
+        out.document(answer)
+        return 0
+    out.line(f"The SIM in {model_of(modem)} is unlocked. See its line with: gateway lines")
+    if not answer["remembered"]:
+        note("This modem hides which SIM it is until it is unlocked: it will be asked for again.")
+    return 0
+
+
+def pick(client: Client, wanted: str, kind: str = "phone") -> Json:
+    """Find a device by serial number, id or label, a modem by its port too. Raises CliError naming those there are."""
     found = client.items("/api/v1/devices")
-    for name in ("serialno", "id", "label"):
+    for name in ("serialno", "id", "label") if kind == "phone" else ("id", "address"):
         hits = [d for d in found if d.get(name) and str(d[name]).casefold() == wanted.casefold()]
         if len(hits) == 1:
             return hits[0]
         if hits:
             raise CliError(f'{len(hits)} devices are called "{wanted}"', "name it by its serial number")
-    known = ", ".join(name_of(d) for d in found if d.get("kind") == "phone") or "none"
+    known = ", ".join(name_of(d) for d in found if d.get("kind") == kind) or "none"
     raise CliError(
-        f'no phone "{wanted}"',
-        f"known phones: {known}. One that is missing: gateway doctor says why",
+        f'no {kind} "{wanted}"',
+        f"known {kind}s: {known}. One that is missing: gateway doctor says why",
     )
 
 
@@ -104,6 +134,21 @@ def name_of(device: Json) -> str:
 
 
 # ------------------------------------------------------------------ parts
+
+
+def _pin(modem: Json, tries_left: int | None) -> str:
+    """Ask a person without echo, or read one line of standard input. Raises CliError: it is no PIN."""
+    left = "" if tries_left is None else f" ({tries_left} {'try' if tries_left == 1 else 'tries'} left)"
+    if sys.stdin.isatty():
+        from getpass import getpass
+
+        typed = getpass(f"PIN of the SIM in {escape(model_of(modem))}{left}: ")
+    else:
+        typed = sys.stdin.readline()
+    pin = typed.strip()
+    if not re.fullmatch("[0-9]{4,8}", pin):
+        raise CliError("that is no PIN: 4 to 8 digits; nothing was entered", "run it again", exit_status=2)
+    return pin
 
 
 def _state(device: Json) -> str:
@@ -147,18 +192,21 @@ def _for_people(out: Screen, steps: Sequence[Json]) -> None:
 def _show_offer(out: Screen, offer: Json) -> None:
     from gateway.cli.qr import show_qr
 
+    page, typed = offer.get("page"), str(offer["typed_code"])
     if out.terminal:
-        show_qr(str(offer["link"]))
-    typed = str(offer["typed_code"])
+        show_qr(str(page or offer["link"]))
     out.line(f"Address  {offer['host']}")
     out.line(f"Code     {typed[:4]}-{typed[4:]}")
     if not out.terminal:
-        out.line(f"Link     {offer['link']}")
+        out.line(f"Link     {page or offer['link']}")
     note(
         "On the phone: scan the QR code with the camera; or type both in the app SMS line, Pair with a gateway."
     )
     note("A phone that is connected by cable has learnt the way already: unplug it.")
-    note("No app on the phone yet? Plug it in by cable once: gateway devices provision SERIAL")
+    if page:
+        note("No app on the phone yet? The page that the QR code opens offers it.")
+    else:
+        note("No app on the phone yet? Plug it in by cable once: gateway devices provision SERIAL")
     note("The code works once, for five minutes. Waiting for the phone; Ctrl-C stops waiting, not the code.")
 
 

@@ -1,182 +1,201 @@
-"""Owns ``gateway doctor``: gathers what the doctor looks at, shows findings, and repairs file modes if asked.
+"""Owns ``gateway doctor``: asks the running server for its findings and for repairs; looks by itself when none runs.
 
-Knows no rule of what is wrong.
-Source: the notes on the command line.
+Knows no rule of what is wrong. What is shown and printed as JSON is the list of the API.
+Source: GET /api/v1/doctor; the notes on the command line.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway.cli.client import Client, NoServer, find, path_of
+from gateway.cli.client import Client, Json, NoServer, Refused, find, path_of
+from gateway.cli.doctor_shown import show
 from gateway.cli.failure import CliError
-from gateway.cli.output import Screen, note, screen
+from gateway.cli.output import note, screen
 from gateway.cli.settled import config_of, data_dir_of
-from gateway.escape import escape
 
 if TYPE_CHECKING:
-    from gateway.datadir import DataDir
-    from gateway.doctor import Finding, Served
+    from gateway.doctor import Finding
 
-_COLOURS = {"stops": "red", "trouble": "yellow", "note": "", "ok": "green", "fixed": "green"}
+_DOCTOR = "/api/v1/doctor"
 
 
 def doctor(arguments: argparse.Namespace) -> int:
-    """Look at everything; 1 when something stops sending."""
-    from gateway.doctor import worst_first
-
-    examined = _examine_phone(arguments) if arguments.device else []
-    found = worst_first(examined or _examine(arguments))
-    if arguments.device and not examined:
-        found = tuple(f for f in found if arguments.device.casefold() in f.about.casefold())
-        if not found:
-            raise CliError(
-                f'nothing is known about "{arguments.device}"', "gateway doctor shows all findings"
-            )
-    out = screen(arguments)
-    fixed = _fix(found) if arguments.fix else frozenset()
-    if out.as_json:
-        out.document([{**f.document(), "fixed": f in fixed} for f in found])
+    """Look at everything, repair or take back if asked; 1 when something stops sending."""
+    client, items = _ask(arguments)
+    if client is None:
+        items, done = _without_server(arguments, items)
     else:
-        _show(out, found, fixed)
-    return 1 if any(f.severity == "stops" and f not in fixed for f in found) else 0
+        items, done = _with_server(arguments, client, items)
+    out = screen(arguments)
+    if out.as_json:
+        out.document(items)
+    else:
+        show(out, items, done, put_off=_put_off(client))
+    return 1 if any(item["severity"] == "stops" for item in items) else 0
 
 
-def _examine_phone(arguments: argparse.Namespace) -> list[Finding]:
-    """Let the running server examine the phone that is named, and repair it if asked; empty when none is meant."""
-    from gateway.doctor import about_phone, findings_of_steps
+# ------------------------------------------------------------------ with a server
+
+
+def _ask(arguments: argparse.Namespace) -> tuple[Client | None, list[Json]]:
+    """Let the server look again; without one, or without its word, give what is to be said of that instead."""
+    from gateway.doctor import Finding
 
     try:
         client = find(arguments)
-        if not client.answers():
-            return []
+        if client.answers():
+            return client, [*_look(client), *_documents(_other_account(arguments))]
     except NoServer:
-        return []
+        pass
+    except CliError as e:
+        refused = Finding("server_refused", "trouble", "server", e.message, hint=e.hint or "")
+        return None, _documents([refused])
+    title = "No server is running, so lines, phones and webhooks were not looked at"
+    return None, _documents([Finding("no_server", "note", "server", title, hint="Start it: gateway serve")])
+
+
+def _look(client: Client) -> list[Json]:
+    try:
+        return list(client.post(f"{_DOCTOR}/check", {})["items"])
+    except Refused as e:
+        if e.code != "forbidden":
+            raise
+        return client.items(_DOCTOR)  # who may only read is told what is known
+
+
+def _with_server(
+    arguments: argparse.Namespace, client: Client, items: list[Json]
+) -> tuple[list[Json], dict[str, Json]]:
+    named = _named(arguments, items, client)
+    may_reboot = {"may_reboot": bool(arguments.may_reboot)}
+    done: list[Json] = []
+    if arguments.fix and not arguments.device:
+        done = client.post(f"{_DOCTOR}/fix", may_reboot)["items"]
+    elif arguments.fix:
+        wanted = [item["id"] for item in named if item["fix"] is not None]
+        done = [client.post(path_of("doctor", each, "fix"), may_reboot) for each in wanted]
+    elif arguments.undo:
+        wanted = [item["id"] for item in named if item["undo"]]
+        done = [client.post(path_of("doctor", each, "undo"), {}) for each in wanted]
+        if not done:
+            note("Nothing was repaired that can be taken back.")
+    if done:
+        local = [item for item in items if item["code"] == "other_account"]
+        named = _named(arguments, [*client.items(_DOCTOR), *local], client)
+    return named, {each["finding"]["id"]: each for each in done}
+
+
+def _named(arguments: argparse.Namespace, items: list[Json], client: Client | None) -> list[Json]:
+    """Keep what is about the port, phone or line that is named, by what people or programs call it."""
+    if not arguments.device:
+        return items
     wanted = str(arguments.device).casefold()
-    for device in client.items("/api/v1/devices"):
-        names = (str(device.get(name) or "").casefold() for name in ("serialno", "id", "label"))
-        if device.get("kind") == "phone" and wanted in names:
-            asked = {"fix": bool(arguments.fix), "may_reboot": bool(arguments.may_reboot)}
-            try:
-                answer = client.post(path_of("devices", str(device["id"]), "examine"), asked)
-            except CliError:
-                if arguments.fix:
-                    raise
-                return []  # not on a cable: what it says of itself is all there is
-            return findings_of_steps(about_phone(device), answer["steps"])
-    return []
+    names = {wanted}
+    found = _about(items, names)
+    if not found and client is not None:
+        names |= _other_names(client, wanted)
+        found = _about(items, names)
+    if not found:
+        raise CliError(f'nothing is known about "{arguments.device}"', "gateway doctor shows all findings")
+    return found
+
+
+def _about(items: list[Json], names: set[str]) -> list[Json]:
+    return [item for item in items if any(name in str(item["about"]).casefold() for name in names)]
+
+
+def _other_names(client: Client, wanted: str) -> set[str]:
+    """Find what findings call the device or line that has this id, label or number."""
+    names = set()
+    for path, shown in (("/api/v1/devices", "serialno"), ("/api/v1/lines", "label")):
+        for row in client.items(path):
+            known = (str(row.get(name) or "").casefold() for name in ("id", "label", "number", "iccid"))
+            if wanted in known and row.get(shown):
+                names.add(str(row[shown]).casefold())
+    return names
+
+
+def _put_off(client: Client | None) -> int:
+    return len(client.get(_DOCTOR, snoozed="true")["items"]) if client is not None else 0
+
+
+def _other_account(arguments: argparse.Namespace) -> list[Finding]:
+    """Say what the server cannot know: that this command runs as somebody else."""
+    from gateway.doctor import Finding
+
+    root = data_dir_of(arguments).root
+    if arguments.url or not root.exists() or root.stat().st_uid == os.geteuid():
+        return []
+    title = f"This command runs as user id {os.geteuid()}, the gateway as {root.stat().st_uid}"
+    why = "Commands that work on the database may be refused, or leave files that the gateway cannot read."
+    return [Finding("other_account", "note", str(root), title, why, "Run commands as the gateway's account.")]
+
+
+# ------------------------------------------------------------------ without one
+
+
+def _without_server(arguments: argparse.Namespace, said: list[Json]) -> tuple[list[Json], dict[str, Json]]:
+    if arguments.undo:
+        raise CliError("no server is running, and only it knows what was repaired", "start it: gateway serve")
+    found = _examine(arguments)
+    before = {each["id"]: each for each in _documents(found)}
+    items = _named(arguments, [*said, *before.values()], None)
+    if not arguments.fix:
+        return items, {}
+    chosen = {item["id"] for item in items}
+    tried = [each for each in found if each.id in chosen and _apply(each)]
+    again = {each["id"]: each for each in _documents(_examine(arguments))}
+    done = {each.id: _result(before[each.id], again.get(each.id)) for each in tried}
+    # What has passed its check is seen no more; it is shown as what it was, in order now.
+    kept = {id_: {**before[id_], "severity": "ok"} for id_ in done if id_ not in again}
+    return _named(arguments, [*said, *again.values(), *kept.values()], None), done
 
 
 def _examine(arguments: argparse.Namespace) -> list[Finding]:
-    from device_bridge.adb import find_adb
     from gateway.doctor import (
-        AdbSettings,
         Host,
-        examine_adb,
-        examine_files,
-        examine_host,
-        examine_ports,
-        examine_served,
+        Premises,
+        examine_premises,
+        examine_sticks,
+        find_unusable_sticks,
+        worst_first,
     )
 
-    config, folder = config_of(arguments), data_dir_of(arguments)
-    database = config.store.path(folder.root)
-    host = Host(now_ms=time.time_ns() // 1_000_000)
-    found = [*examine_host(host, database), *examine_files(folder, database, encrypted=config.store.encrypt)]
-    served, missing = _served(arguments)
-    found += examine_ports(host, [m.port for m in config.modem], config.serial.ignore, _server_pid(folder))
-    adb = AdbSettings(config.adb.enabled, config.adb.server, bool(config.phone), find_adb())
-    found += examine_adb(host, adb)
-    found += _unusable_sticks(frozenset(config.serial.ignore))
-    return found + (examine_served(served) if served is not None else missing)
+    premises = Premises(config_of(arguments), data_dir_of(arguments))
+    found = examine_premises(premises, Host(now_ms=_now_ms()))
+    return list(worst_first([*found, *examine_sticks(asyncio.run(find_unusable_sticks()))]))
 
 
-def _served(arguments: argparse.Namespace) -> tuple[Served | None, list[Finding]]:
-    from gateway.doctor import Finding
+def _apply(finding: Finding) -> bool:
+    """Repair a mode; what else there is to repair takes a server."""
+    from gateway.doctor.fixes import ModeFix
 
+    if not isinstance(finding.fix, ModeFix):
+        return False
     try:
-        client = find(arguments)
-        served = _ask(client) if client.answers() else None
-    except NoServer:
-        served = None
-    except CliError as e:
-        return None, [Finding("server_refused", "trouble", "server", e.message, hint=e.hint or "")]
-    if served is None:
-        title = "No server is running, so lines and webhooks were not looked at"
-        return None, [Finding("no_server", "note", "server", title, hint="Start it: gateway serve")]
-    return served, []
+        finding.fix.apply()
+    except OSError as e:
+        note(f"{finding.about}: could not be fixed: {e.strerror or os.strerror(e.errno or 0)}")
+        return False
+    return True
 
 
-def _ask(client: Client) -> Served:
-    from gateway.doctor import Served
-
-    return Served(
-        client.url,
-        client.items("/api/v1/lines"),
-        client.items("/api/v1/devices"),
-        client.items("/api/v1/webhooks"),
-    )
+def _result(before: Json, now: Json | None) -> Json:
+    if now is None or now["severity"] == "ok":
+        return {"result": "fixed", "said": f"Before: {before['title']}.", "finding": before}
+    return {"result": "open", "said": f"The check still finds it: {now['title']}.", "finding": now}
 
 
-def _unusable_sticks(ignored: frozenset[str]) -> list[Finding]:
-    """Name sticks that are no AT modem as they are: CD-ROM, HiLink, QMI and MBIM modes."""
-    from device_bridge.discovery import SerialDiscovery
-    from gateway.doctor import Finding
+def _documents(found: list[Finding]) -> list[Json]:
+    from gateway.doctor import Listed
 
-    scan = asyncio.run(SerialDiscovery(ignored).scan())
-    return [
-        Finding("modem_mode", "stops", stick.name, stick.title, "", stick.hint) for stick in scan.unusable
-    ]
+    return [dict(Listed(each, _now_ms()).document()) for each in found]
 
 
-def _server_pid(folder: DataDir) -> int | None:
-    try:
-        return int(json.loads(Path(folder.server_file).read_text())["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _fix(found: tuple[Finding, ...]) -> frozenset[Finding]:
-    fixed = set()
-    for finding in found:
-        if finding.fix is None:
-            continue
-        try:
-            finding.fix.apply()
-            fixed.add(finding)
-        except OSError as e:
-            note(f"{finding.about}: could not be fixed: {e.strerror or os.strerror(e.errno or 0)}")
-    return frozenset(fixed)
-
-
-def _show(out: Screen, found: tuple[Finding, ...], fixed: frozenset[Finding]) -> None:
-    if out.terminal:
-        _for_people(out, found, fixed)
-    else:
-        rows = [[_word(f, fixed), f.code, f.about, f.title, f.why, f.hint] for f in found]
-        out.table((), rows)
-    counts = {s: sum(f.severity == s and f not in fixed for f in found) for s in ("stops", "trouble", "ok")}
-    summary = f"{counts['stops']} stop sending, {counts['trouble']} will cause trouble, {counts['ok']} ok"
-    fixable = sum(f.fix is not None and f not in fixed for f in found)
-    repair = f"; {fixable} can be repaired: gateway doctor --fix" if fixable else ""
-    note(f"{f'{len(fixed)} fixed, ' if fixed else ''}{summary}{repair}")
-
-
-def _for_people(out: Screen, found: tuple[Finding, ...], fixed: frozenset[Finding]) -> None:
-    for about in dict.fromkeys(f.about for f in found):
-        out.line(about)
-        for f in (f for f in found if f.about == about):
-            word = _word(f, fixed)
-            print(f"  {out.styled(f'{word:<8}', _COLOURS[word])}{escape(f.title)}")
-            for more in () if f in fixed else (f.why, f.hint):
-                out.paragraph(more, 10)
-
-
-def _word(finding: Finding, fixed: frozenset[Finding]) -> str:
-    return "fixed" if finding in fixed else finding.severity
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
+import re
 
 from gateway.cli.failure import CliError
 
@@ -47,7 +49,14 @@ def emulate(arguments: argparse.Namespace) -> int:
     except ValueError as e:
         raise CliError(f"{arguments.faults}: {e}") from None
     except OSError as e:
-        raise CliError(
-            f"cannot start: {e.strerror or e}", "is another program on that port or path?"
-        ) from None
+        raise _cannot_start(e) from None
     return 0
+
+
+def _cannot_start(error: OSError) -> CliError:
+    if error.errno == errno.EADDRINUSE:
+        # asyncio says: error while attempting to bind on address ('127.0.0.1', 7001): address already in use
+        port = re.search(r"(\d+)\): ", str(error))
+        which = f"port {port[1]}" if port else "the port"
+        return CliError(f"{which} is in use by another program", "choose another one: --tcp PORT")
+    return CliError(f"cannot start: {error.strerror or error}", "is another program on that port or path?")

@@ -1,4 +1,4 @@
-"""Owns ``gateway lines``, ``lines ussd`` and ``lines self-test``.
+"""Owns ``gateway lines``, ``lines ussd``, ``lines self-test`` and ``devices restart``.
 
 Knows the HTTP interface only; opens no port.
 Source: GET /api/v1/lines.
@@ -7,10 +7,11 @@ Source: GET /api/v1/lines.
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from gateway.cli.client import Client, Json, connect, path_of
 from gateway.cli.failure import CliError
-from gateway.cli.output import note, screen
+from gateway.cli.output import about, note, screen
 
 SIGNAL_STEPS_DBM = (-103, -93, -83, -73)
 """From here one bar more: the usual steps of phones between -113 dBm (none) and -51 dBm (full)."""
@@ -49,10 +50,11 @@ def lines(arguments: argparse.Namespace) -> int:
         ["" if x["state"] == "up" else "yellow" for x in found],
         folds="DEVICE",
     )
-    needy = [name_of(x) for x in found if x["state"] == "needs_attention"]
+    needy = [name_of(x) for x in found if x["state"] in ("needs_attention", "down")]
     if needy:
         verb = "line needs" if len(needy) == 1 else "lines need"
-        note(f"{len(needy)} {verb} you: gateway doctor {needy[0] if len(needy) == 1 else ''}".rstrip())
+        about_it = f" {shlex.quote(needy[0])}" if len(needy) == 1 else ""
+        note(f"{len(needy)} {verb} you: gateway doctor{about_it}")
     if not found:
         note(
             "No line is known. Plug in a phone, or a modem with a SIM; or see why one is missing: gateway doctor"
@@ -75,10 +77,12 @@ def ussd(arguments: argparse.Namespace) -> int:
 
 
 def self_test(arguments: argparse.Namespace) -> int:
-    """Look at everything that sending needs on a line; sends nothing."""
+    """Look at everything that sending needs on a line; with ``--send`` let it text itself as well."""
     client = connect(arguments)
     line = pick(client, arguments.line)
-    answer = client.post(path_of("lines", line["id"], "self-test"), {})
+    if arguments.send:
+        note("The line texts itself: one text. This takes seconds, two minutes at most.")
+    answer = client.post(path_of("lines", line["id"], "self-test"), {"send": True} if arguments.send else {})
     out = screen(arguments)
     if out.as_json:
         out.document(answer)
@@ -86,9 +90,28 @@ def self_test(arguments: argparse.Namespace) -> int:
         steps = answer["steps"]
         out.table(
             ("RESULT", "STEP", "SEEN"),
-            [["ok" if s["ok"] else "failed", s["name"], s["detail"]] for s in steps],
+            [["ok" if s["ok"] else "failed", s["name"], _seen(s)] for s in steps],
         )
     return 0 if answer["ok"] else 1
+
+
+def restart(arguments: argparse.Namespace) -> int:
+    """Restart a modem; it is down until it is back."""
+    client = connect(arguments)
+    known = client.items("/api/v1/devices")
+    wanted = str(arguments.device)
+    found = next((d for d in known if wanted in (d.get("id"), d.get("serialno"), d.get("address"))), None)
+    if found is None:
+        raise CliError(
+            f'no device "{wanted}"', f"known devices: {', '.join(str(d['id']) for d in known) or 'none'}"
+        )
+    answer = client.post(path_of("devices", found["id"], "restart"), {})
+    out = screen(arguments)
+    if out.as_json:
+        out.document(answer)
+    else:
+        note(f"{model_of(found)} restarts; gateway lines shows when its line is up again.")
+    return 0
 
 
 def pick(client: Client, wanted: str) -> Json:
@@ -140,11 +163,25 @@ def _signal(line: Json) -> str:
     return f"{_BARS[:bars]}{'·' * (len(_BARS) - bars)} {dbm}"
 
 
+def _seen(step: Json) -> str:
+    seconds = step.get("seconds")
+    return str(step["detail"]) if seconds is None else f"{step['detail']} After {seconds} s."
+
+
 def _today(line: Json) -> str:
-    limit = next((q["limit"] for q in line.get("quotas") or () if q.get("name") == "per_day"), None)
-    return f"{line.get('sent_today', 0)}/{limit}" if limit else str(line.get("sent_today", 0))
+    """Show today's parts and their limit; where only the month has one, that of the month."""
+    quotas = {quota["name"]: quota for quota in line.get("quotas") or ()}
+    today = str(line.get("sent_today", 0))
+    if "per_day" in quotas:
+        return f"{today}/{quotas['per_day']['limit']}"
+    if "per_month" in quotas:
+        month = quotas["per_month"]
+        return f"{today} · {month['used']}/{month['limit']} this month"
+    return today
 
 
 def _waiting(line: Json) -> str:
-    waiting = str(line.get("queued", 0))
-    return f"{waiting} · paused" if line["state"] == "paused" else waiting
+    waiting, eta_s = str(line.get("queued", 0)), line.get("eta_s")
+    if line["state"] == "paused":
+        return f"{waiting} · paused"
+    return f"{waiting} · about {about(eta_s)}" if line.get("queued") and eta_s else waiting

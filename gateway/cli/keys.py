@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TENANT = "default"
+_BY = "cli"
+"""Who did it, in the audit trail: somebody who may open the database itself."""
 
 GRACE_S = 24 * 3600
 """How long a rotated key works on (rules KEY-5)."""
@@ -80,7 +82,8 @@ def revoke(arguments: argparse.Namespace) -> int:
         client.delete(path_of("keys", wanted["id"]))
     else:
         _directly(
-            arguments, lambda store: store.change_key(_TENANT, wanted["id"], {"revoked_at_ms": _now_ms()})
+            arguments,
+            lambda store: store.change_key(_TENANT, wanted["id"], {"revoked_at_ms": _now_ms()}, _BY),
         )
     screen(arguments).line(f"revoked  {wanted['name']}")
     return 0
@@ -142,7 +145,7 @@ async def _create(store: SqliteStore, name: str, scopes: list[str], *, sandbox: 
     from gateway.startup import new_key
 
     secret, row = new_key("sandbox" if sandbox else "live", name, tuple(scopes), _now_ms())
-    await store.add_key(row)
+    await store.add_key(row, _BY)
     return {**_as_json(row), "key": secret}
 
 
@@ -151,7 +154,8 @@ async def _rotate(store: SqliteStore, old: Json, *, now: bool) -> Json:
     changes: dict[str, object] = (
         {"revoked_at_ms": _now_ms()} if now else {"expires_at_ms": _now_ms() + GRACE_S * 1000}
     )
-    await store.change_key(_TENANT, old["id"], changes)
+    changes["successor_id"] = made["id"]
+    await store.change_key(_TENANT, old["id"], changes, _BY)
     return made
 
 

@@ -22,6 +22,9 @@ _GAP = 3
 _FOLDED = 12
 """Cells that a column keeps which gives way: enough for a word."""
 
+_STATES = {"submitting": "sending", "undelivered": "not delivered"}
+"""Words of states that are not the state's own name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Screen:
@@ -80,6 +83,24 @@ def screen(arguments: argparse.Namespace) -> Screen:
 def note(text: str) -> None:
     """Tell a person one line beside the result: on standard error."""
     print(escape(text), file=sys.stderr, flush=True)
+
+
+def about(seconds: float) -> str:
+    """Say how long in the unit that people would use."""
+    for limit_s, unit_s, unit in ((90, 1, "s"), (5400, 60, "min"), (129_600, 3600, "h")):
+        if seconds < limit_s:
+            return f"{round(seconds / unit_s)} {unit}"
+    return f"{round(seconds / 86_400)} days"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write a number with its noun: ``1 part``, ``2 parts``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def word_of(state: str) -> str:
+    """Call the state of a message by the word that people know it by."""
+    return _STATES.get(state, state.replace("_", " "))
 
 
 def _cell(value: object) -> str:

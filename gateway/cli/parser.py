@@ -10,15 +10,23 @@ import argparse
 import difflib
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NoReturn
 
 from gateway.cli.commands import COMMANDS, Command
 
 _BY_NAME = {c.name: c for c in COMMANDS}
+_FAMILY_SHOWN = 4
+"""Commands of one first word that the overview lists singly, where that word is a command too."""
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with errors of one line and one hint."""
+    """argparse with examples before everything else, and errors of one line and one hint."""
+
+    def format_help(self) -> str:
+        """Write what the command is for and its examples, then how it is called."""
+        usage, _, rest = super().format_help().partition(f"{self.description}\n\n")
+        return f"{self.description}\n\n{usage}{rest}"
 
     def error(self, message: str) -> NoReturn:
         usage_error(message, f"{self.prog} --help")
@@ -39,7 +47,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if argv[0] in ("-h", "--help", "help"):
         print(overview())
         sys.exit(0)
-    if argv[0] == "--version":
+    if argv[0] in ("--version", "version"):
         return argparse.Namespace(run="version:version")
     command, rest = _command(argv)
     parser = build(command)
@@ -58,7 +66,9 @@ def build(command: Command) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    parser._positionals.title = "arguments"  # noqa: SLF001  (argparse calls them positional)
     command.configure(parser)
+    parser.usage = _usage(command, parser)
     return parser
 
 
@@ -69,7 +79,7 @@ def overview() -> str:
         "  gateway serve\n"
         '  gateway send +99900000001 "Hello" --wait\n'
         "  gateway doctor\n\n"
-        f"commands:\n{_listed(COMMANDS)}\n\n"
+        f"commands:\n{_grouped(COMMANDS)}\n\n"
         "gateway COMMAND --help shows its arguments and examples; gateway --version the version."
     )
 
@@ -114,6 +124,23 @@ def _refuse(parser: Parser, word: str) -> NoReturn:
     usage_error(f'no option "{option}"', f"{suggestion}All options: {parser.prog} --help")
 
 
+def _usage(command: Command, parser: Parser) -> str:
+    """Write how it is called in one line: what has to be given, and that there are options."""
+    # argparse has no list of what it was told.
+    choices = [group._group_actions for group in parser._mutually_exclusive_groups if group.required]  # noqa: SLF001
+    options = [action for action in parser._get_optional_actions() if action.required]  # noqa: SLF001
+    words = [f"({' | '.join(map(_given, choice))})" for choice in choices]
+    words += [*map(_given, options), "[options]"]
+    for action in parser._get_positional_actions():  # noqa: SLF001
+        words += [_given(action) if action.required else f"[{_given(action)}]"]
+    return " ".join(["gateway", command.name, *words])
+
+
+def _given(action: argparse.Action) -> str:
+    value = action.metavar if isinstance(action.metavar, str) else ""
+    return " ".join(filter(None, [*action.option_strings[:1], value]))
+
+
 def _described(command: Command) -> str:
     examples = "\n".join(f"  {line}" for line in command.examples)
     family = [c for c in COMMANDS if c.name.startswith(f"{command.name} ")]
@@ -122,4 +149,17 @@ def _described(command: Command) -> str:
 
 
 def _listed(commands: Iterable[Command]) -> str:
-    return "\n".join(f"  {c.name:<16} {c.summary}" for c in commands)
+    return "\n".join(f"  {c.name:<17} {c.summary}" for c in commands)
+
+
+def _grouped(commands: Iterable[Command]) -> str:
+    """List commands for one screen: a large family, or one without a command of its own name, takes one line."""
+    lines: list[str] = []
+    for word, family in groupby(commands, lambda command: command.name.split()[0]):
+        members = list(family)
+        if len(members) <= _FAMILY_SHOWN and members[0].name == word:
+            lines.append(_listed(members))
+        else:
+            verbs = ", ".join(member.name.removeprefix(f"{word} ") for member in members)
+            lines.append(f"  {f'{word} …':<17} {verbs}")
+    return "\n".join(lines)

@@ -15,16 +15,22 @@ from datetime import datetime
 from gateway.cli.client import Client, Json, connect, path_of
 from gateway.cli.failure import CliError
 from gateway.cli.hardware import name_of
-from gateway.cli.output import Screen, note, screen
+from gateway.cli.output import Screen, note, screen, word_of
 
 FINAL = frozenset({"delivered", "undelivered", "failed", "expired", "cancelled"})
 
 POLL_S = (0.1, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Waits between looks; the last one repeats. Quick at first, because an emulated text takes half a second."""
 
+_RP_CAUSE = "RP cause "
+"""How the catalogue writes a cause of 3GPP TS 24.011 §8.2.5.4: the network's own word."""
+
 _SANDBOX, _ANY_LINE = "+999", "any sandbox line"
 
-_WORDS = {"submitting": "sending", "undelivered": "not delivered", "in_doubt": "in doubt"}
+_WARNINGS = {
+    "unassigned_range": "nobody has been given numbers of this range; check it",
+    "no_opt_out_hint": "the text does not say how to stop such texts",
+}
 
 
 def send(arguments: argparse.Namespace) -> int:
@@ -53,7 +59,7 @@ def _accepted(out: Screen, message: Json) -> None:
     else:
         out.table((), [[message["id"], message["state"], message["to"], message["parts"]]])
     for warning in message.get("warnings") or ():
-        note(f"note: {warning}")
+        note(f"note: {_WARNINGS.get(warning, warning)}")
 
 
 @dataclass(slots=True)
@@ -89,7 +95,7 @@ class _Watch:
                 continue
             self.seen.add(hop["id"])
             after = f"{max(_instant_s(hop['at']) - started, 0.0):.2f} s"
-            word, said = _WORDS.get(state, state), self._said(hop, state, message)
+            word, said = word_of(state), self._said(hop, state, message)
             if self.out.terminal:
                 self.out.line(f"{word:<13} {after:>8}  {said}".rstrip())
             else:
@@ -121,13 +127,13 @@ class _Watch:
         if message["state"] in ("delivered", "sent"):
             return 0
         error = message.get("error") or {}
-        word = _WORDS.get(message["state"], message["state"])
+        word = word_of(message["state"])
         raise CliError(f"{word}: {error.get('title') or 'see the timeline'}", error.get("hint"))
 
     def _gave_up(self, message: Json) -> int:
         if self.out.as_json:
             self.out.document(message)
-        word = _WORDS.get(message["state"], message["state"])
+        word = word_of(message["state"])
         if message["state"] == "sent":
             note(f"still {word} after {self.timeout_s} s: no delivery report yet; they may never come")
             return 0
@@ -140,6 +146,9 @@ def _reason(hop: Json, message: Json) -> str:
     words = detail.get("title") or detail.get("reason") or error.get("title") or ""
     code = detail.get("network_code") or (error.get("network_code") if words == error.get("title") else None)
     wait_ms = detail.get("retry_in_ms")
+    if wait_ms and str(code).startswith(_RP_CAUSE):
+        cause = str(code).removeprefix(_RP_CAUSE)
+        return f"refused for now (network cause {cause}), again in {wait_ms / 1000:.0f} s"
     again = f", again in {wait_ms / 1000:.0f} s" if wait_ms else ""
     return f"{words}{f' ({code})' if code else ''}{again}"
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from gateway.cli.failure import CliError
 from gateway.cli.settled import config_of, data_dir_of, startup_errors
 from gateway.datadir import DataDir, resolve_data_dir
 from gateway.escape import escape
+from gateway.loopback import is_loopback
 
 if TYPE_CHECKING:
     from gateway.config import Config
@@ -41,40 +43,43 @@ def serve(arguments: argparse.Namespace) -> int:
     _check_admin_key(config, admin_key)
     with startup_errors():
         folder.prepare()
-    _start_log(config, folder)
-    _warn(config, admin_key)
-    from gateway.supervisor import ServeOptions
-    from gateway.supervisor import serve as supervise
+    with _logging(config, folder) as let_go, startup_errors():
+        _warn(config, admin_key)
+        from gateway.config.load import origins_of
+        from gateway.supervisor import ServeOptions
+        from gateway.supervisor import serve as supervise
 
-    options = ServeOptions(
-        config=config,
-        data_dir=folder.root,
-        simulate=arguments.simulate,
-        admin_key=admin_key,
-        announce=lambda said: _announce(said, folder),
-        tell=lambda line: print(escape(line), flush=True),
-    )
-    with startup_errors():
+        options = ServeOptions(
+            config=config,
+            data_dir=folder.root,
+            simulate=arguments.simulate,
+            admin_key=admin_key,
+            announce=lambda said: _announce(said, folder, let_go),
+            tell=lambda line: print(escape(line), flush=True),
+            origins=origins_of(arguments.config, os.environ, overrides),
+        )
         return asyncio.run(supervise(options))
 
 
-def _start_log(config: Config, folder: DataDir) -> None:
+@contextmanager
+def _logging(config: Config, folder: DataDir) -> Iterator[Callable[[], None]]:
+    """Start the log, which a person at a terminal reads below the greeting; gives what lets go of it.
+
+    A start that fails shows what it did until then.
+    """
     from gateway.log import LogSettings, configure, load_pepper
 
-    configure(
-        LogSettings(config.log.level, config.log.format, config.log.numbers, pepper=load_pepper(folder.keys))
+    settings = LogSettings(
+        config.log.level, config.log.format, config.log.numbers, pepper=load_pepper(folder.keys)
     )
+    let_go = configure(settings, after_greeting=True)
+    try:
+        yield let_go
+    finally:
+        let_go()
 
 
 # ------------------------------------------------------------------ what is dangerous
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether only this machine can reach an address to listen on."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _check_admin_key(config: Config, admin_key: str | None) -> None:
@@ -106,14 +111,16 @@ def _warn(config: Config, admin_key: str | None) -> None:
 # ------------------------------------------------------------------ what a person reads
 
 
-def _announce(said: Announcement, folder: DataDir) -> None:
+def _announce(said: Announcement, folder: DataDir, let_log_go: Callable[[], None]) -> None:
     print("\n".join(announcement(said, folder)), flush=True)
+    let_log_go()
 
 
 def announcement(said: Announcement, folder: DataDir) -> list[str]:
     """Write what a person is told: address, what is attached, keys once, and lines that work as they stand."""
     own, there = _own_name(), _where(folder)
-    lines = [f"Gateway at {said.url}", _attached(said)]
+    lines = [f"Gateway at {said.url}", _attached(said), f"Dashboard    {said.sign_in}"]
+    lines += [f"{'':12} opens once, within 15 minutes; another one: {own} login{there}"]
     if said.live_key is not None and said.sandbox_key is not None:
         lines += [
             "",

@@ -29,6 +29,9 @@ def config_of(arguments: argparse.Namespace, overrides: Mapping[str, object] | N
     try:
         return load(arguments.config, os.environ, overrides)
     except ConfigError as e:
+        named = arguments.config or os.environ.get("GATEWAY_CONFIG")
+        if named and not os.access(named, os.R_OK):
+            raise CliError(str(e), "name a file that can be read: --config FILE or GATEWAY_CONFIG") from None
         raise CliError(str(e), "every key is listed in config.example.toml and docs/config.md") from None
 
 

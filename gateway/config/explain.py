@@ -16,14 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.config.sections import Config
 
-LATER_SECTIONS = frozenset({"route", "policy", "content_rule", "tenant", "alerts", "email", "slack"})
+LATER_SECTIONS = frozenset({"tenant"})
 """Sections of the interface page that nothing in this version obeys."""
 
 LATER_KEYS = {
-    "lines": frozenset({"per_hour", "per_month", "recipients_per_month"}),
-    "line": frozenset(
-        {"per_hour", "per_month", "recipients_per_month", "parts_cost", "currency", "quiet_hours", "country"}
-    ),
+    "line": frozenset({"country"}),
     "server": frozenset({"hsts", "cors_origins"}),
     "webhooks": frozenset({"allowed_networks"}),
     "security": frozenset({"require_mfa"}),
@@ -51,7 +48,9 @@ def explain(error: ValidationError, origins: Mapping[tuple[str, ...], str]) -> s
     first = min(faults, key=lambda f: f["type"] != "extra_forbidden")
     where = tuple(str(word) for word in first["loc"])
     # A value set deeper than the fault (GATEWAY__SERVER__PORT__X) is its origin as well.
-    origin = next((name for key, name in origins.items() if key and key[: len(where)] == where), origins[()])
+    origin = next(
+        (name for key, name in origins.items() if where and key[: len(where)] == where), origins[()]
+    )
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
     return f"{origin}: {_dotted(where)}{_reason(first, where)}{more}"
 

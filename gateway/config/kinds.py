@@ -14,6 +14,7 @@ import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import phonenumbers
 from pydantic import AfterValidator, Field
 
 _HOST = re.compile(
@@ -29,8 +30,15 @@ EVENT_TYPES = (
             "cancelled", "in_doubt", "received",
         )
     ),
+    "batch.started", "batch.held", "batch.paused", "batch.cancelled", "batch.completed",
+    "notification.sent", "notification.delivered", "notification.failed",
+    "approval.requested", "approval.decided",
+    "suppression.added", "suppression.suspected", "suppression.start_ignored",
+    "consent.expiring",
+    "policy.alert",
+    "key.anomaly",
     "device.attached", "device.detached", "device.conflict",
-    "line.up", "line.down",
+    "line.up", "line.down", "line.low_credit", "line.quota_reached",
     "webhook.dead",
 )  # fmt: skip
 """What a webhook may subscribe to; a documents test compares it with the API and with docs/events.md."""
@@ -63,7 +71,7 @@ def _public_url(value: str) -> str:
 
 
 def _region(value: str) -> str:
-    if not re.match(r"^[A-Za-z]{2}$", value):
+    if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError(f'"{value}" is not a country; write two letters of ISO 3166, like "GB"')
     return value.upper()
 

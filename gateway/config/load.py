@@ -16,7 +16,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from gateway.config.described import SECRETS
 from gateway.config.explain import bare, explain, is_section
+from gateway.config.section import Section
 from gateway.config.sections import Config
 
 _ENV_PREFIX = "GATEWAY__"
@@ -39,23 +41,41 @@ def load(
     Raises:
         ConfigError: unreadable, unknown key, wrong type or range; names file and key.
     """
-    chosen = path or (Path(environ["GATEWAY_CONFIG"]) if environ.get("GATEWAY_CONFIG") else None)
+    origins = origins_of(path, environ, overrides)
+    chosen = _chosen(path, environ)
     tree = _read(chosen) if chosen is not None else {}
-    origins: dict[tuple[str, ...], str] = {(): str(chosen) if chosen is not None else "configuration"}
     for name, raw in sorted(environ.items()):
         if name.startswith(_ENV_PREFIX):
-            where = tuple(name[len(_ENV_PREFIX) :].lower().split("__"))
+            where = _path_of(name)
             _put(tree, where, _env_value(name, where, raw), name)
-            origins[where] = name
     for dotted, value in (overrides or {}).items():
-        where = tuple(dotted.split("."))
-        _put(tree, where, value, dotted)
-        origins[where] = f"--{where[-1].replace('_', '-')}"
+        _put(tree, tuple(dotted.split(".")), value, dotted)
     config = _validate(tree, origins)
     if chosen is not None:
         _guard_secrets(chosen, config)
         config = _anchor(config, chosen.parent)
     return config
+
+
+def origins_of(
+    path: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+) -> dict[tuple[str, ...], str]:
+    """Say who sets what beside the file: variables and options by the path of their key; the file itself at ()."""
+    chosen = _chosen(path, environ)
+    origins: dict[tuple[str, ...], str] = {(): str(chosen) if chosen is not None else "configuration"}
+    origins |= {_path_of(name): name for name in sorted(environ) if name.startswith(_ENV_PREFIX)}
+    for dotted in overrides or {}:
+        where = tuple(dotted.split("."))
+        origins[where] = f"--{where[-1].replace('_', '-')}"
+    return origins
+
+
+def _chosen(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    return path or (Path(environ["GATEWAY_CONFIG"]) if environ.get("GATEWAY_CONFIG") else None)
+
+
+def _path_of(variable: str) -> tuple[str, ...]:
+    return tuple(variable[len(_ENV_PREFIX) :].lower().split("__"))
 
 
 # ------------------------------------------------------------------ reading
@@ -141,15 +161,23 @@ def _validate(tree: dict[str, Any], origins: Mapping[tuple[str, ...], str]) -> C
 
 def _guard_secrets(path: Path, config: Config) -> None:
     """Refuse a file with a PIN or a signing secret that every account of this machine can read."""
-    secret = any(m.pin for m in config.modem) or bool(config.webhook)
+    secret = any(_holds(getattr(config, section), name) for section, name in SECRETS)
     if secret and path.stat().st_mode & stat.S_IRWXO:
         raise ConfigError(f"{path}: holds a PIN or a secret and others can read it; run: chmod 600 {path}")
 
 
+def _holds(held: Section | tuple[Section, ...], name: str) -> bool:
+    return any(getattr(each, name) for each in (held if isinstance(held, tuple) else (held,)))
+
+
 def _anchor(config: Config, folder: Path) -> Config:
     """Take relative certificate paths from the folder of the file, not from where the program was started."""
+    changes: dict[str, object] = {}
     cert, private = config.server.tls_cert, config.server.tls_key
-    if cert is None or private is None:
-        return config
-    server = config.server.model_copy(update={"tls_cert": folder / cert, "tls_key": folder / private})
-    return config.model_copy(update={"server": server})
+    if cert is not None and private is not None:
+        changes["server"] = config.server.model_copy(
+            update={"tls_cert": folder / cert, "tls_key": folder / private}
+        )
+    if config.email.ca_file is not None:
+        changes["email"] = config.email.model_copy(update={"ca_file": folder / config.email.ca_file})
+    return config.model_copy(update=changes) if changes else config

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
+from gateway.config.alerts import Alerts
+from gateway.config.channels import Email, Notifications, Slack
+from gateway.config.inbound import InboundRule
 from gateway.config.kinds import (
     EventPattern,
     HostName,
@@ -29,6 +32,17 @@ from gateway.config.kinds import (
     WebhookUrl,
 )
 from gateway.config.phones import Adb, Link, Phone
+from gateway.config.policy import (
+    Amount,
+    Budget,
+    ContentRule,
+    Currency,
+    Guard,
+    Policy,
+    Prefix,
+    QuietSpan,
+    Route,
+)
 from gateway.config.section import Section, key
 
 
@@ -88,6 +102,15 @@ class Store(Section):
     url: Annotated[str, key("Database; a relative path is taken from the data directory.")] = (
         "sqlite:///gateway.db"
     )
+    event_days: Annotated[
+        int,
+        key(
+            "How long event streams can go back; older events stay only in the timelines of messages. 0 = for ever.",
+            "days",
+            ge=0,
+            le=3650,
+        ),
+    ] = 90
 
     @model_validator(mode="after")
     def _only_sqlite(self) -> Store:
@@ -137,6 +160,10 @@ class Messages(Section):
             "How long a text is worth sending when the request names no valid_for_s.", "s", ge=60, le=604_800
         ),
     ] = 86_400
+    number_check: Annotated[
+        Literal["possible", "valid"],
+        key("possible: take numbers of unassigned ranges with a warning; valid: refuse them."),
+    ] = "possible"
     retry_attempts: Annotated[
         int,
         key(
@@ -197,7 +224,7 @@ class Modem(Section):
 
 
 class Lines(Section):
-    """Pace of every real line that has no own. Emulated lines are not paced."""
+    """Pace of every real line that has no own. Emulated lines are paced only with policy.exempt_emulated = false."""
 
     per_minute: Annotated[
         int,
@@ -211,6 +238,14 @@ class Lines(Section):
     per_day: Annotated[
         int, key("Parts per day (local midnight); 0 = off.", "parts/day", ge=0, le=1_000_000)
     ] = 1_000
+    per_hour: Annotated[int, key("Parts per hour; 0 = off.", "parts/hour", ge=0, le=360_000)] = 0
+    per_month: Annotated[
+        int, key("Parts per billing month; 0 = off.", "parts/month", ge=0, le=30_000_000)
+    ] = 0
+    recipients_per_month: Annotated[
+        int,
+        key("Different numbers in a billing month; 0 = off.", "numbers/month", ge=0, le=1_000_000),
+    ] = 0
 
 
 class Line(Section):
@@ -238,6 +273,44 @@ class Line(Section):
     per_day: Annotated[
         int | None,
         key("Parts per day; unset = [lines], 0 = off.", "parts/day", example=200, ge=0, le=1_000_000),
+    ] = None
+    per_hour: Annotated[
+        int | None,
+        key("Parts per hour; unset = [lines], 0 = off.", "parts/hour", example=100, ge=0, le=360_000),
+    ] = None
+    per_month: Annotated[
+        int | None,
+        key(
+            "Parts per billing month; unset = [lines], 0 = off.",
+            "parts/month",
+            example=3000,
+            ge=0,
+            le=30_000_000,
+        ),
+    ] = None
+    recipients_per_month: Annotated[
+        int | None,
+        key(
+            "Different numbers in a billing month; unset = [lines], 0 = off.",
+            "numbers/month",
+            example=200,
+            ge=0,
+            le=1_000_000,
+        ),
+    ] = None
+    billing_day: Annotated[
+        int | None, key("Day on which the billing month begins; unset = 1.", "day", example=15, ge=1, le=28)
+    ] = None
+    parts_cost: Annotated[
+        Amount | None, key("Price of a part, where no prefix says another.", example="0.055")
+    ] = None
+    parts_cost_by_prefix: Annotated[
+        dict[Prefix, Amount], key("Price of a part by the beginning of the number.", example={"+33": "0.08"})
+    ] = Field(default_factory=dict)
+    currency: Annotated[Currency | None, key("Of the price; unset = EUR.", example="GBP")] = None
+    quiet_hours: Annotated[
+        QuietSpan | None,
+        key("Span in which the line sends only urgent texts.", example="21:00-08:00"),
     ] = None
 
     @model_validator(mode="after")
@@ -314,6 +387,16 @@ class Config(Section):
     phone: tuple[Phone, ...] = ()
     lines: Lines = Lines()
     line: tuple[Line, ...] = ()
+    route: tuple[Route, ...] = ()
+    policy: Policy = Policy()
+    content_rule: tuple[ContentRule, ...] = ()
+    guard: tuple[Guard, ...] = ()
+    budget: tuple[Budget, ...] = ()
+    inbound_rule: tuple[InboundRule, ...] = ()
+    alerts: Alerts = Alerts()
+    email: Email = Email()
+    slack: Slack = Slack()
+    notifications: Notifications = Notifications()
     webhook: tuple[Webhook, ...] = ()
     webhooks: Webhooks = Webhooks()
     security: Security = Security()
@@ -332,10 +415,21 @@ class Config(Section):
             ("line.iccid", [x.iccid for x in self.line if x.iccid]),
             ("line.imsi", [x.imsi for x in self.line if x.imsi]),
             ("phone.serial", [_phone_name(p) for p in self.phone]),
+            ("inbound_rule.name", [rule.name for rule in self.inbound_rule]),
+            ("content_rule.name", [rule.name for rule in self.content_rule]),
         ):
             twin = next((n for n in names if names.count(n) > 1), None)
             if twin is not None:
                 raise ValueError(f"{what} {twin} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _mail_server(self) -> Config:
+        mails = next((rule.name for rule in self.inbound_rule if rule.email is not None), None)
+        if mails is not None and self.email.host is None:
+            raise ValueError(f'inbound_rule "{mails}" sends e-mail; set host and sender of [email]')
+        if self.alerts.email and self.email.host is None:
+            raise ValueError("alerts.email needs a mail server; set host and sender of [email]")
         return self
 
 

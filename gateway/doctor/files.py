@@ -12,12 +12,16 @@ import stat
 from pathlib import Path
 
 from gateway.datadir import DataDir
-from gateway.doctor.finding import Finding, ModeFix
+from gateway.doctor.finding import Finding
+from gateway.doctor.fixes import ModeFix
 
 FREE_STOPS_BYTES = 64 * 1024 * 1024
 """Below this the database's log may not find room for one busy minute."""
 
 FREE_TROUBLE_BYTES = 512 * 1024 * 1024
+
+WAL_TROUBLE_BYTES = 256 * 1024 * 1024
+"""A checkpoint empties the log every few seconds; at this size something has kept it from that for a long time."""
 
 _WIDE = {
     "app.pem": "It signs the app on your phones; while others can read it, no phone is set up.",
@@ -37,7 +41,7 @@ def examine_files(folder: DataDir, database: Path, *, encrypted: bool) -> list[F
         ]
     found = [*_modes(folder), *_room(root)]
     if database.exists():
-        found += _writable(database)
+        found += [*_writable(database), *_log(database)]
         if encrypted and not folder.key_ring.exists() and not os.environ.get("GATEWAY_DATA_KEYS"):
             found.append(
                 Finding(
@@ -114,5 +118,25 @@ def _writable(database: Path) -> list[Finding]:
             "This account may not write the database",
             f"It belongs to user id {owner}, this is {os.geteuid()}.",
             f"Run the gateway as its owner, or: sudo chown -R {os.geteuid()} {database.parent}",
+        )
+    ]
+
+
+def _log(database: Path) -> list[Finding]:
+    log = database.with_name(f"{database.name}-wal")
+    try:
+        size = log.stat().st_size
+    except OSError:
+        return []
+    if size < WAL_TROUBLE_BYTES:
+        return []
+    return [
+        Finding(
+            "wal_large",
+            "trouble",
+            str(log),
+            f"The database's log has grown to {size // 1_000_000} MB",
+            "Reading gets slower and the disk fills; another program holds the database open.",
+            "Close whatever reads gateway.db (a backup, a shell), or start the gateway again.",
         )
     ]

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from gateway.doctor.finding import Finding
@@ -17,6 +19,10 @@ BUILT_AT_MS = 1_763_683_200_000
 """2025-11-21: a clock before this program was written is not set."""
 
 CLOCK_SLACK_MS = 60_000
+
+PROCESSES_MAX = 4096
+DESCRIPTORS_MAX = 1024
+"""What is looked at of a machine at most: a look stays under a second on a busy one."""
 
 
 def _groups() -> frozenset[int]:
@@ -36,8 +42,36 @@ class Host:
     groups: frozenset[int] = field(default_factory=_groups)
 
     def processes(self) -> Iterable[Path]:
-        """Folders of the processes that this account may look into."""
-        return (entry for entry in self.proc.glob("[0-9]*") if entry.is_dir())
+        """Folders of the processes of this machine, at most :data:`PROCESSES_MAX`."""
+        folders = (entry for entry in self.proc.glob("[0-9]*") if entry.is_dir())
+        return islice(folders, PROCESSES_MAX)
+
+    def holders(self, places: frozenset[Path]) -> dict[Path, list[tuple[int, str]]]:
+        """Name the processes that have any of these files open, as far as this account may see; one look at all."""
+        held: dict[Path, list[tuple[int, str]]] = {}
+        wanted = {str(place): place for place in places}
+        for process in self.processes() if places else ():
+            for opened in _opened(process) & wanted.keys():
+                held.setdefault(wanted[opened], []).append((int(process.name), name_of(process)))
+        return held
+
+
+def name_of(process: Path) -> str:
+    """Give the name of a process by its folder."""
+    try:
+        return (process / "comm").read_text().strip() or f"process {process.name}"
+    except OSError:
+        return f"process {process.name}"
+
+
+def _opened(process: Path) -> set[str]:
+    """List what a process has open. Text, not paths: there are tens of thousands, and the loop must get its turn."""
+    found = set()
+    with suppress(OSError), os.scandir(f"{process}/fd") as descriptors:  # another account's
+        for descriptor in islice(descriptors, DESCRIPTORS_MAX):
+            with suppress(OSError):
+                found.add(os.readlink(descriptor.path))  # noqa: PTH115  a Path costs more than the question
+    return found
 
 
 def examine_host(host: Host, database: Path) -> list[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gateway.doctor.finding import Finding
-from gateway.doctor.host import Host
+from gateway.doctor.host import Host, name_of
 
 PORT_PATTERNS = ("ttyUSB*", "ttyACM*")
 """Names of USB serial ports on Linux; modems have no others."""
@@ -36,8 +36,11 @@ def examine_ports(
             found.append(_missing(port))
     skipped = {_real(Path(port)) for port in ignored}
     seen = {_real(path) for pattern in PORT_PATTERNS for path in host.dev.glob(pattern)}
-    for place in sorted((seen | {p for p in named if p.exists()}) - skipped):
-        found += _examine(host, place, named.get(place, str(place)), own_pid)
+    places = (seen | {p for p in named if p.exists()}) - skipped
+    holders = host.holders(frozenset(places))
+    for place in sorted(places):
+        held = [name for pid, name in holders.get(place, ()) if pid != own_pid]
+        found.append(_examine(host, place, named.get(place, str(place)), held))
     manager = _process_named(host, _MODEM_MANAGER)
     if manager is not None and seen - skipped:
         found.append(_modem_manager())
@@ -55,22 +58,19 @@ def examine_ports(
     return found
 
 
-def _examine(host: Host, place: Path, shown: str, own_pid: int | None) -> list[Finding]:
+def _examine(host: Host, place: Path, shown: str, holders: Sequence[str]) -> Finding:
     if not host.can_open(place):
-        return [_denied(host, place, shown)]
-    holders = [name for pid, name in _holders(host, place) if pid != own_pid]
+        return _denied(host, place, shown)
     if holders:
-        return [
-            Finding(
-                "port_busy",
-                "stops",
-                shown,
-                f"{holders[0]} uses this port",
-                "One program at a time can talk to a modem.",
-                _stop_hint(holders[0]),
-            )
-        ]
-    return [Finding("port", "ok", shown, "Port can be opened")]
+        return Finding(
+            "port_busy",
+            "stops",
+            shown,
+            f"{holders[0]} uses this port",
+            "One program at a time can talk to a modem.",
+            _stop_hint(holders[0]),
+        )
+    return Finding("port", "ok", shown, "Port can be opened")
 
 
 def _missing(port: str) -> Finding:
@@ -126,32 +126,5 @@ def _real(path: Path) -> Path:
     return path.resolve() if path.is_symlink() else path
 
 
-def _holders(host: Host, place: Path) -> list[tuple[int, str]]:
-    """Name the processes that have the port open, as far as this account may see."""
-    held = []
-    for process in host.processes():
-        try:
-            descriptors = list((process / "fd").iterdir())
-        except OSError:
-            continue
-        if any(_points_to(descriptor, place) for descriptor in descriptors):
-            held.append((int(process.name), _name(process)))
-    return held
-
-
-def _points_to(descriptor: Path, place: Path) -> bool:
-    try:
-        return descriptor.readlink() == place
-    except OSError:
-        return False
-
-
-def _name(process: Path) -> str:
-    try:
-        return (process / "comm").read_text().strip() or f"process {process.name}"
-    except OSError:
-        return f"process {process.name}"
-
-
 def _process_named(host: Host, name: str) -> Path | None:
-    return next((p for p in host.processes() if _name(p) == name), None)
+    return next((p for p in host.processes() if name_of(p) == name), None)

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.errors.channels import CHANNELS
 from gateway.errors.deliveries import DELIVERIES
 from gateway.errors.entry import Entry, Family
-from gateway.errors.requests import REQUESTS
+from gateway.errors.hardware import HARDWARE
+from gateway.errors.invalid import INVALID
+from gateway.errors.not_now import NOT_NOW
+from gateway.errors.refused import REFUSED
 
 __all__ = [
     "CATALOGUE",
@@ -25,7 +29,9 @@ __all__ = [
     "pointer",
 ]
 
-CATALOGUE: Mapping[str, Entry] = {entry.code: entry for entry in (*REQUESTS, *DELIVERIES)}
+CATALOGUE: Mapping[str, Entry] = {
+    entry.code: entry for entry in (*INVALID, *NOT_NOW, *REFUSED, *HARDWARE, *DELIVERIES, *CHANNELS)
+}
 """Every code that a problem, a message or a line can carry."""
 
 PROBLEM_TYPE = "application/problem+json"

@@ -19,7 +19,7 @@ class Entry:
     """One code. ``status`` is the HTTP status, or None for codes that only stand on messages and lines.
 
     ``title`` is the same for every case; ``meaning`` one sentence; ``causes`` in order of likelihood; ``hint`` is
-    what a person does about it.
+    what a person does about it; ``did`` what the gateway has done or does meanwhile; ``evidence`` where it shows.
     """
 
     code: str
@@ -29,3 +29,5 @@ class Entry:
     meaning: str
     causes: tuple[str, ...]
     hint: str
+    did: str
+    evidence: str

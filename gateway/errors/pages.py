@@ -1,6 +1,6 @@
-"""Owns the page of a code, as Markdown for the documents and as HTML for ``/problems/{code}``.
+"""Owns the section of a code in the documents, and the bare frame of a page that needs nothing from elsewhere.
 
-Knows the catalogue and nothing of the request that failed.
+Knows the catalogue and nothing of the request that failed; ``/problems/{code}`` shows the same in a frame of its own.
 Source: RFC 9457 §4 (the type URI leads to human-readable documentation).
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from html import escape
 
-from gateway.errors import CATALOGUE, Entry
+from gateway.errors import Entry
+from gateway.errors.network_numbers import numbers_of
 
-_FAMILIES = {
+FAMILIES = {
     100: "invalid number or request",
     200: "delivered",
     300: "full, or not now",
@@ -22,49 +23,34 @@ _FAMILIES = {
 def markdown(entry: Entry) -> str:
     """Write one page as Markdown; the code is the anchor."""
     where = f"HTTP {entry.status}" if entry.status is not None else "on messages and lines"
+    numbers = " · ".join(f"`{number}` {meaning}" for number, meaning in numbers_of(entry.code))
     lines = [
         f"## `{entry.code}`",
         "",
-        f"**{entry.title}** ({where}; family {entry.family}, {_FAMILIES[entry.family]})",
+        f"**{_plain(entry.title)}** ({where}; family {entry.family}, {FAMILIES[entry.family]})",
         "",
-        entry.meaning,
+        _plain(entry.meaning),
         "",
         "Usual causes, the likeliest first:",
         "",
-        *(f"- {cause}" for cause in entry.causes),
+        *(f"- {_plain(cause)}" for cause in entry.causes),
         "",
-        f"What to do: {entry.hint}",
+        f"What we did: {_plain(entry.did)}",
         "",
+        f"What to do: {_plain(entry.hint)}",
+        "",
+        f"Where it shows: {_plain(entry.evidence)}",
+        "",
+        *([f"As the network or modem says it: {numbers}", ""] if numbers else []),
     ]
     return "\n".join(lines)
 
 
-def html(entry: Entry) -> str:
-    """Write one page as HTML without script, style or anything from elsewhere."""
-    where = f"HTTP {entry.status}" if entry.status is not None else "On messages and lines"
-    causes = "".join(f"<li>{escape(cause)}</li>" for cause in entry.causes)
-    return page(
-        entry.title,
-        f"<p><code>{entry.code}</code> · {where} · family {entry.family} ({_FAMILIES[entry.family]})</p>"
-        f"<h2>Meaning</h2><p>{escape(entry.meaning)}</p>"
-        f"<h2>Usual causes</h2><ol>{causes}</ol>"
-        f"<h2>What to do</h2><p>{escape(entry.hint)}</p>"
-        '<p><a href="/problems">All codes</a></p>',
-    )
-
-
-def html_index() -> str:
-    """List all codes with their titles."""
-    rows = "".join(
-        f'<tr><td><a href="/problems/{e.code}"><code>{e.code}</code></a></td><td>{escape(e.title)}</td>'
-        f"<td>{e.status or ''}</td><td>{e.family}</td></tr>"
-        for e in CATALOGUE.values()
-    )
-    return page(
-        "Problem codes",
-        f"<table><thead><tr><th>Code</th><th>Title</th><th>HTTP</th><th>Family</th></tr></thead>"
-        f"<tbody>{rows}</tbody></table>",
-    )
+def _plain(text: str) -> str:
+    """Keep words that would be marks of Markdown as they are."""
+    for mark in ("*", "<"):
+        text = text.replace(mark, f"\\{mark}")
+    return text
 
 
 def page(title: str, body: str) -> str:

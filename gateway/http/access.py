@@ -6,8 +6,8 @@ Source: rules KEY-1 to KEY-8, API-9 (RateLimit fields), RFC 6750 (Bearer).
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
+import math
 import random
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from gateway import keys
 from gateway.clock import Clock
 from gateway.draft import Caller
 from gateway.errors import GatewayError
+from gateway.http.key_notes import KeyNotes
+from gateway.store.audit import Audit, Deed
 from gateway.store.protocol import Store, StoreError
 from gateway.store.rows import KeyRow
 
@@ -32,10 +34,10 @@ _REMEMBERED_S = 1.0
 command line) writes it, and a busy key costs one read a second."""
 
 _REMEMBERED_KEYS = 4096
-_USED_EVERY_MS = 60_000
 _WINDOW_S = 60.0
 _ADDRESSES = 8192
-_ADMIN_KEY_ID = "admin"
+_WRITTEN_PER_MINUTE = 60
+ADMIN_KEY_ID = "admin"
 _REALM = 'Bearer realm="gateway"'
 
 
@@ -53,13 +55,14 @@ class Credentials:
         self._store = store
         self._clock = clock
         self._admin_digest = admin_digest
-        self._admin = Caller(_ADMIN_KEY_ID, "GATEWAY_ADMIN_KEY", tenant, frozenset({"*"}))
+        self._admin = Caller(ADMIN_KEY_ID, "GATEWAY_ADMIN_KEY", tenant, frozenset({"*"}))
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
-        self._used_ms: dict[str, int] = {}
-        self._writing: set[asyncio.Task[None]] = set()
+        self._notes = KeyNotes(store, clock)
 
-    async def caller(self, presented: str, address: str) -> Caller | None:
+    async def caller(self, presented: str, address: str, requests: int = 1) -> Caller | None:
         """Say who presents this key; None when it is wrong, expired, revoked or not for this address.
+
+        ``requests`` 0: what is open already asks again, which counts as use and as no request.
 
         Raises:
             StoreUnavailable: nobody can say now.
@@ -70,7 +73,7 @@ class Credentials:
             and remembered.until_s > self._clock.monotonic_s()
             and keys.same(remembered.row.digest, keys.digest(presented))
         ):
-            return self._in_force(remembered.row, remembered.caller, address)
+            return self.in_force(remembered.row, remembered.caller, address, requests)
         if self._admin_digest is not None and keys.same(self._admin_digest, keys.digest(presented)):
             return self._admin
         parsed = keys.parse_key(presented)
@@ -79,9 +82,23 @@ class Credentials:
         row = await self._store.key(parsed.public_id)
         if not keys.same(row.digest if row is not None else None, parsed.digest) or row is None:
             return None
-        caller = Caller(row.id, row.name, row.tenant, frozenset(row.scopes), row.sandbox)
+        caller = caller_of(row)
         self._remember(parsed.public_id, row, caller)
-        return self._in_force(row, caller, address)
+        return self.in_force(row, caller, address, requests)
+
+    def admin(self, key_digest: bytes) -> Caller | None:
+        """Give the caller of GATEWAY_ADMIN_KEY while it is the one with this digest."""
+        known = self._admin_digest is not None and keys.same(self._admin_digest, key_digest)
+        return self._admin if known else None
+
+    async def still(self, presented: str, address: str) -> Caller | None:
+        """Say the same by a read, whatever is remembered: for what stays open longer than a request.
+
+        Raises:
+            StoreUnavailable: nobody can say now.
+        """
+        self._remembered.pop(keys.public_id(presented), None)
+        return await self.caller(presented, address, requests=0)
 
     def forget(self) -> None:
         """Believe no key without a read: one was changed in this process."""
@@ -93,7 +110,8 @@ class Credentials:
         while len(self._remembered) > _REMEMBERED_KEYS:
             self._remembered.popitem(last=False)
 
-    def _in_force(self, row: KeyRow, caller: Caller, address: str) -> Caller | None:
+    def in_force(self, row: KeyRow, caller: Caller, address: str, requests: int) -> Caller | None:
+        """Give the caller back while its key holds for this address; the use is noted, once a minute."""
         now_ms = self._clock.now_ms()
         if row.revoked_at_ms is not None and row.revoked_at_ms <= now_ms:
             return None
@@ -101,30 +119,12 @@ class Credentials:
             return None
         if row.networks and not _within(address, row.networks):
             return None
-        if now_ms - self._used_ms.get(row.id, 0) >= _USED_EVERY_MS:
-            self._used_ms[row.id] = now_ms
-            self._note_use(row, now_ms, address)
+        self._notes.used(row, address, now_ms, requests)
         return caller
 
-    def _note_use(self, row: KeyRow, now_ms: int, address: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._write_use(row, now_ms, address))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
-
-    async def _write_use(self, row: KeyRow, now_ms: int, address: str) -> None:
-        minute_ms = now_ms - now_ms % _USED_EVERY_MS
-        try:
-            await self._store.change_key(
-                row.tenant, row.id, {"last_used_ms": minute_ms, "last_address": address}
-            )
-        except StoreError as error:
-            # Only the note is lost; the request itself meets the same store and says so.
-            log.debug("key.use_not_noted", key_id=row.id, reason=type(error).__name__)
-
     async def settle(self) -> None:
-        """Wait for notes of use that are being written; called when the server stops."""
-        if self._writing:
-            await asyncio.wait(self._writing, timeout=1.0)
+        """Wait until all use is written down; called when the server stops."""
+        await self._notes.settle()
 
 
 def _within(address: str, networks: tuple[str, ...]) -> bool:
@@ -135,8 +135,16 @@ def _within(address: str, networks: tuple[str, ...]) -> bool:
     return any(ip in ipaddress.ip_network(network) for network in networks)
 
 
-def presented_key(headers: Mapping[str, str]) -> str | None:
+def caller_of(row: KeyRow) -> Caller:
+    """Say who presents a key."""
+    return Caller(row.id, row.name, row.tenant, frozenset(row.scopes), row.sandbox)
+
+
+def presented_key(headers: Mapping[str, str], *, beside_session: bool = False) -> str | None:
     """Take the key out of the headers; None when there is none.
+
+    ``beside_session``: the cookie of a session came too. Then another scheme than Bearer is meant for the proxy that
+    asked for it, and hides no session; without one it is a key shown in the wrong way.
 
     Raises:
         GatewayError: two different keys.
@@ -145,7 +153,10 @@ def presented_key(headers: Mapping[str, str]) -> str | None:
     authorization = headers.get("Authorization")
     if authorization is not None:
         scheme, _, credentials = authorization.partition(" ")
-        bearer = credentials.strip() if scheme.lower() == "bearer" else ""
+        if scheme.lower() == "bearer":
+            bearer = credentials.strip()
+        elif not beside_session:
+            bearer = ""
     direct = headers.get("X-API-Key")
     if direct is None:
         return bearer
@@ -172,19 +183,55 @@ def unauthenticated(*, presented: bool) -> GatewayError:
 
 
 class Failures:
-    """Counts failed authentications of each address in windows of a minute."""
+    """Counts failed authentications of each address in windows of a minute, and writes them down.
 
-    def __init__(self, per_minute: int, clock: Clock) -> None:
+    No more of them are written in a minute than ``_WRITTEN_PER_MINUTE``: who guesses keys from ten thousand addresses
+    must not fill the disk.
+    """
+
+    def __init__(self, per_minute: int, clock: Clock, audit: Audit, tenant: str) -> None:
         self._per_minute = per_minute
         self._clock = clock
+        self._audit = audit
+        self._tenant = tenant
         self._counts: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._written = (0.0, 0)
 
-    def failed(self, address: str) -> None:
-        """Note a failure.
+    async def failed(self, address: str, presented: str | None) -> None:
+        """Note a failure; ``presented`` is what was shown, if anything was. Known and unknown keys cost the same.
 
         Raises:
             GatewayError: ``too_many_attempts`` when the address has had its failures of this minute.
         """
+        self._count(address)
+        if presented:
+            parsed = keys.parse_key(presented)
+            detail = {} if parsed is None else {"key": parsed.public_id}
+            await self._write(
+                Deed("key.refused", f"address:{address}", self._tenant, detail=detail, outcome="refused")
+            )
+
+    async def shown_openly(self, address: str) -> None:
+        """Note that a key stood in an address: whoever sees the address may have it now (rules KEY-4)."""
+        await self._write(Deed("key.in_url", f"address:{address}", self._tenant, outcome="refused"))
+
+    async def _write(self, deed: Deed) -> None:
+        if not self._may_write():
+            return
+        try:
+            await self._audit.record(deed)
+        except StoreError as error:
+            log.warning("audit.not_written", action=deed.action, reason=type(error).__name__)
+
+    def _may_write(self) -> bool:
+        now_s = self._clock.monotonic_s()
+        since_s, count = self._written
+        if count == 0 or now_s - since_s >= _WINDOW_S:
+            since_s, count = now_s, 0
+        self._written = (since_s, count + 1)
+        return count < _WRITTEN_PER_MINUTE
+
+    def _count(self, address: str) -> None:
         now_s = self._clock.monotonic_s()
         since_s, count = self._counts.get(address, (now_s, 0))
         if now_s - since_s >= _WINDOW_S:
@@ -216,6 +263,8 @@ class RateLimit:
     def take(self, key_id: str) -> str:
         """Take one token; returns the RateLimit field, "" when there is no limit.
 
+        Its ``t`` is 0 while there is more, else the seconds until there is (rules API-9).
+
         Raises:
             GatewayError: ``rate_limited`` with ``Retry-After``.
         """
@@ -229,12 +278,15 @@ class RateLimit:
         bucket[1] = now_s
         if tokens < 1.0:
             bucket[0] = tokens
-            raise self._limited((1.0 - tokens) / self._per_s)
+            raise self._limited(self._more_in_s(tokens))
         bucket[0] = tokens - 1.0
-        return f'"default";r={int(tokens - 1.0)};t=0'
+        return f'"default";r={int(bucket[0])};t={self._more_in_s(bucket[0])}'
 
-    def _limited(self, more_in_s: float) -> GatewayError:
-        wait_s = int(more_in_s) + 1
+    def _more_in_s(self, tokens: float) -> int:
+        """Say in how many whole seconds there is a token to take, rounded up; 0: now."""
+        return 0 if tokens >= 1.0 else math.ceil((1.0 - tokens) / self._per_s)
+
+    def _limited(self, wait_s: int) -> GatewayError:
         # Jitter spreads clients that were stopped together.
         retry_s = wait_s + round(random.uniform(0.0, 0.1) * wait_s)  # noqa: S311 - spreading load is no secret
         error = GatewayError(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from gateway.http.models import EventName, Scope, ShownState
 from gateway.message import Coding, InboundType, PartState, Purpose, Witness
+from gateway.store.inbound_rows import InboundActionKind, InboundActionState
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
@@ -30,6 +31,13 @@ class MessageError(Answer):
     hint: str
     network_code: str | None
     permanent: bool
+
+
+class Money(Answer):
+    """An amount; decimal text, so that nothing is lost."""
+
+    amount: str
+    currency: str
 
 
 class Message(Answer):
@@ -55,6 +63,8 @@ class Message(Answer):
     parts_in_doubt: int
     reference: str | None
     batch_id: str | None
+    template_id: str | None
+    template_version: int | None
     priority: int
     attempts: int
     error: MessageError | None
@@ -63,6 +73,7 @@ class Message(Answer):
     expires_at: Time
     sent_at: Time | None
     delivered_at: Time | None
+    cost: Money | None
     tags: dict[str, str]
 
 
@@ -96,11 +107,19 @@ class Hop(Answer):
     detail: dict[str, JsonValue]
 
 
+class Eta(Answer):
+    """When a message that waits will probably be sent (null: nobody can say), and why not now."""
+
+    at: Time | None
+    reason: str
+
+
 class MessageWithHistory(Message):
     """A message with its parts and timeline."""
 
     parts_detail: list[Part]
     timeline: list[Hop]
+    eta: Eta | None
 
 
 class MessagePage(Answer):
@@ -160,12 +179,27 @@ class Inbound(Answer):
     keyword: str | None
     type: InboundType
     complete: bool
+    tags: dict[str, str]
+    ignored: bool
+
+
+class InboundAction(Answer):
+    """What a received text made: an answer, a copy to somebody, a request; and what became of it."""
+
+    kind: InboundActionKind
+    rule: str | None
+    state: InboundActionState
+    reason: str | None
+    attempts: int
+    message_id: str | None
+    at: Time
 
 
 class InboundWithPdus(Inbound):
-    """A received message with the TPDUs as they came."""
+    """A received message with the TPDUs as they came, and what followed from it."""
 
     pdus: list[str]
+    actions: list[InboundAction]
 
 
 class InboundPage(Answer):
@@ -173,172 +207,6 @@ class InboundPage(Answer):
 
     items: list[Inbound]
     next: str | None
-
-
-class Reason(Answer):
-    """Why a line or device is as it is."""
-
-    code: str
-    title: str
-    hint: str
-
-
-class Quota(Answer):
-    """How much of a limit is used, in parts."""
-
-    name: str
-    limit: int
-    used: int
-    resets_at: Time
-
-
-class Line(Answer):
-    """One SIM, attached or remembered. signal_dbm is in dBm, eta_s how long its queue will take."""
-
-    id: str
-    iccid: str | None
-    imsi: str | None
-    number: str | None
-    label: str | None
-    pool: list[str]
-    device: str | None
-    state: Literal["up", "down", "paused", "needs_attention"]
-    reason: Reason | None
-    operator: str | None
-    signal_dbm: int | None
-    roaming: bool | None
-    smsc: str | None
-    store_used: int | None
-    store_total: int | None
-    queued: int
-    sent_today: int
-    per_minute: int | None
-    per_day: int | None
-    quotas: list[Quota]
-    eta_s: int
-    emulated: bool
-    last_seen_at: Time
-
-
-class LineList(Answer):
-    """All lines."""
-
-    items: list[Line]
-    next: None
-
-
-class PartsCap(Answer):
-    """The device lets out at most so many parts in any window."""
-
-    parts: int
-    window_s: int
-
-
-class DeviceHealth(Answer):
-    """What a phone says of itself; null where it does not tell. way is usb or lan."""
-
-    way: str | None
-    app_version: str | None
-    battery_percent: int | None
-    charging: bool | None
-    temperature_c: float | None
-    airplane: bool | None
-    free_bytes: int | None
-    standby_bucket: str | None
-    doze_exempt: bool | None
-    default_sms_app: bool | None
-    missing_permissions: list[str]
-    cap: PartsCap | None
-
-
-class DeviceStep(Answer):
-    """One step of bringing a phone into order; hint is what a person must do."""
-
-    name: str
-    outcome: Literal["ok", "fixed", "refused", "waiting", "skipped"]
-    detail: str
-    hint: str
-
-
-class Device(Answer):
-    """A phone or modem that is or was attached. state seen: on a cable, and not ours; provision sets it up."""
-
-    id: str
-    kind: str
-    address: str
-    serialno: str | None
-    label: str | None
-    state: Literal["attached", "away", "seen"]
-    adb: str | None
-    paired_at: Time | None
-    notes: list[str]
-    health: DeviceHealth | None
-    steps: list[DeviceStep]
-    maker: str | None
-    model: str | None
-    firmware: str | None
-    emulated: bool
-    attached: bool
-    reason: Reason | None
-    last_seen_at: Time | None
-
-
-class DeviceList(Answer):
-    """All devices."""
-
-    items: list[Device]
-    next: None
-
-
-class DeviceSteps(Answer):
-    """What was done to a phone, or found; ok when no step was refused or waits."""
-
-    ok: bool
-    steps: list[DeviceStep]
-
-
-class Revoked(Answer):
-    """The phone's key is worth nothing any more, and its link is closed."""
-
-    id: str
-    revoked: Literal[True]
-
-
-class PairingOffer(Answer):
-    """A pairing for one phone, once, within five minutes; the codes are null in a replay.
-
-    link is what the QR code holds; typed_code is for typing; pin is SHA-256 of the listener's public key.
-    """
-
-    code: str | None
-    typed_code: str | None
-    link: str | None
-    host: str
-    pin: str
-    expires_at: Time
-    how: str
-
-
-class UssdAnswer(Answer):
-    """What the network answered."""
-
-    code: str
-    text: str
-
-
-class SelfTestStep(Answer):
-    """One thing looked at."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
-class SelfTest(Answer):
-    """The outcome of a self-test."""
-
-    ok: bool
-    steps: list[SelfTestStep]
 
 
 class Webhook(Answer):
@@ -391,6 +259,13 @@ class DeliveryPage(Answer):
 
     items: list[Delivery]
     next: str | None
+
+
+class SignInLink(Answer):
+    """A link that opens the dashboard once; ``url`` is null in a replay."""
+
+    url: str | None
+    expires_at: str
 
 
 class TestSent(Answer):

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
+from multidict import MultiDictProxy
 from pydantic import BaseModel
 from pydantic_core import to_json
 
 from gateway.draft import Caller
 from gateway.errors import GatewayError
-from gateway.http.access import Credentials
+from gateway.http.access import Credentials, Failures, RateLimit, unauthenticated
 from gateway.http.models import ListQuery, Query
 from gateway.http.parsing import check_json_type, make_cursor, parse_body, parse_query, read_cursor
 from gateway.http.services import Services
+from gateway.http.sessions import Session, Sessions
+from gateway.store.audit import Deed, Outcome
 from gateway.store.rows import Page, View
 
 if TYPE_CHECKING:
@@ -34,24 +37,63 @@ L = TypeVar("L", bound=ListQuery)
 T = TypeVar("T")
 
 _JSON = "application/json"
-_READ_ERRORS = (web.PayloadAccessError, web.RequestPayloadError)
+_FORM = "application/x-www-form-urlencoded"
+_READ_ERRORS = (web.PayloadAccessError, web.RequestPayloadError, ConnectionError)
+"""The last when the client is gone: nobody reads the answer, and it is no defect of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where keys and sessions are known and forgotten."""
+
+    credentials: Credentials
+    sessions: Sessions
+    failures: Failures
+    limit: RateLimit
+
+    async def whose(self, key: str, address: str) -> Caller:
+        """Say who shows a key elsewhere than in a header; it counts as a request does.
+
+        Raises:
+            GatewayError: ``unauthenticated``, ``too_many_attempts``, ``rate_limited``.
+        """
+        caller = await self.credentials.caller(key, address)
+        if caller is None:
+            await self.failures.failed(address, key)
+            raise unauthenticated(presented=True)
+        self.limit.take(caller.key_id)
+        return caller
+
+    def forget(self) -> None:
+        """Believe nobody without a read: a key was changed in this process."""
+        self.credentials.forget()
+        self.sessions.forget()
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request. ``caller`` is nobody with no scope on open routes; ``address`` is that of the client."""
+    """One request. ``caller`` is nobody with no scope on open routes; ``address`` is that of the client; ``session``
+    is there when a person's browser asks."""
 
     services: Services
     request: web.Request
     request_id: str
     caller: Caller
     address: str
-    credentials: Credentials
+    desk: Desk
+    session: Session | None = None
 
     @property
     def view(self) -> View:
         """Whose rows this request may see."""
         return self.caller.view
+
+    async def record(self, action: str, target: str = "", *, refused: bool = False, **detail: object) -> None:
+        """Write down what the caller does that no verb of the store writes down itself (rules AUD-2)."""
+        caller = self.caller
+        outcome: Outcome = "refused" if refused else "done"
+        deed = Deed(action, caller.by, caller.tenant, target, detail, caller.sandbox, outcome)
+        await self.services.store.audit.record(deed)
 
     def id(self, name: str = "id") -> str:
         """Give an id out of the path."""
@@ -72,11 +114,35 @@ class Call:
         request = self.request
         if not (optional and not request.body_exists):
             check_json_type(request.headers.get("Content-Type"))
+        return await self._whole(_JSON)
+
+    async def form(self) -> MultiDictProxy[str | bytes | bytearray | web.FileField]:
+        """Read the body as the fields of a form, within the limits of size and time.
+
+        Raises:
+            GatewayError: 400, 413 or 415.
+        """
+        if self.request.content_type != _FORM:
+            raise GatewayError(
+                "unsupported_media_type", "This page takes forms only.", headers={"Accept": _FORM}
+            )
+        await self._whole(_FORM)
+        try:
+            return await self.request.post()
+        except web.HTTPRequestEntityTooLarge:
+            raise GatewayError(
+                "body_too_large", "The form has too many fields. Send fewer at once."
+            ) from None
+        except (ValueError, LookupError):  # no text in the charset that it names, or no such charset
+            raise GatewayError("malformed_http", "The form cannot be read. Send it again.") from None
+
+    async def _whole(self, accepted: str) -> bytes:
+        request = self.request
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise GatewayError(
                 "unsupported_media_type",
                 "Content-Encoding is not accepted. Send the body uncompressed.",
-                headers={"Accept": _JSON},
+                headers={"Accept": accepted},
             )
         limit = self.services.settings.max_body_bytes
         if (request.content_length or 0) > limit:
@@ -140,6 +206,14 @@ class Call:
         if location is not None:
             headers["Location"] = location
         return web.Response(body=to_json(document), status=status, headers=headers)
+
+
+_NO_PAGES = ("/api/", "/device/", "/oauth/", "/health/", "/openapi.json", "/metrics", "/static/")
+
+
+def wants_page(request: web.Request) -> bool:
+    """Say whether a person's browser asks for something that is no part of the API: it is answered with a page."""
+    return not request.path.startswith(_NO_PAGES) and "text/html" in request.headers.get("Accept", "")
 
 
 def problem(error: GatewayError, request_id: str) -> web.Response:

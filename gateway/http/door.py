@@ -17,10 +17,12 @@ from urllib.parse import unquote, urlsplit
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from structlog.contextvars import bind_contextvars
 
 from gateway.admission import storage_unavailable
 from gateway.errors import GatewayError
-from gateway.http.call import problem
+from gateway.http.call import problem, wants_page
+from gateway.http.event_asked import is_gone
 from gateway.http.services import ApiSettings
 from gateway.ids import new_id
 from gateway.keys import KEY_PATTERN
@@ -44,14 +46,34 @@ REQUEST_ID = web.RequestKey("request_id", str)
 KEY_ID = web.RequestKey("key_id", str)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_LEFT = 499
+"""Stands in the log where the client left before the end, as in nginx; no client ever sees it."""
+
 _METHODS_ALLOWED = re.compile(r"[A-Z]+")
+
+
+RefusePage = Callable[[web.Request, GatewayError, str], web.Response]
+"""Shows a person why a page cannot be had: the request, the error, the request's id."""
+
+
+Answered = Callable[[str, str, int, float], None]
+"""Told of each answer: the template of its route, method, status and seconds."""
+
+
+KeyShown = Callable[[str], Awaitable[None]]
+"""Told of a key that stood in an address: by the address of the client. The key itself is not told."""
+
+
+Recall = Callable[[web.Request], Awaitable[None]]
+"""Finds out whose session a request has, where no route did; lets nobody in."""
 
 
 class Door:
     """The middleware, with what it needs to know of the server's names."""
 
-    def __init__(self, settings: ApiSettings) -> None:
+    def __init__(self, settings: ApiSettings, refuse_page: RefusePage | None = None) -> None:
         self._settings = settings
+        self._refuse_page = refuse_page
         names = {*settings.own_names, "localhost", *(name.lower() for name in settings.allowed_hosts)}
         if settings.public_url is not None:
             names.add((urlsplit(settings.public_url).hostname or "").lower())
@@ -59,6 +81,9 @@ class Door:
         self._host_allowed: Callable[[str], bool] = lru_cache(maxsize=1024)(self._is_ours)
         # Bound once: a lazy logger is assembled anew at each call, and this one is called for every request.
         self._log = log.bind()
+        self.answered: Answered = lambda _route, _method, _status, _seconds: None
+        self.key_shown: KeyShown = _nobody_asks
+        self.recall: Recall = _nobody_knows
 
     def middleware(self) -> Middleware:
         """Make the aiohttp middleware."""
@@ -68,11 +93,19 @@ class Door:
             started_s = time.monotonic()
             request_id = _request_id(request)
             request[REQUEST_ID] = request_id
+            # What is logged further in carries it too. A connection's next request overwrites it.
+            bind_contextvars(request=request_id)
             response = await self._answer(request, handler, request_id)
             headers = response.headers
-            headers.update(HEADERS)
+            for name, value in HEADERS.items():
+                # A file with a hash in its name says itself how long it is kept.
+                headers.setdefault(name, value)
             headers["X-Request-Id"] = request_id
-            self._note(request, response, started_s)
+            seconds = time.monotonic() - started_s
+            if isinstance(response, web.Response) and response.status != _LEFT:
+                # A stream lasts as long as its reader: that is no time of an answer.
+                self.answered(route_name(request), request.method, response.status, seconds)
+            self._note(request, response, seconds)
             return response
 
         return door
@@ -82,19 +115,32 @@ class Door:
             self._check(request)
             return await handler(request)
         except GatewayError as error:
-            return problem(error, request_id)
+            if error.code == "key_in_url":
+                await self.key_shown(self.client_address(request))
+            return self._refusal(request, error, request_id)
         except web.HTTPException as error:
-            return problem(of_http(error), request_id)
+            # No route looked up who asks, and the page that says so has the menu of whoever is signed in.
+            if wants_page(request):
+                await self.recall(request)
+            return self._refusal(request, of_http(error), request_id)
         except (StoreUnavailable, NotFound, IdempotencyKeyReused, Conflict) as error:
-            return problem(_of_domain(error), request_id)
-        except Exception:
+            return self._refusal(request, _of_domain(error), request_id)
+        except Exception as error:
+            if isinstance(error, ConnectionError) and is_gone(request):
+                # It left while a file was written to it: nobody waits for an answer, and nothing is broken.
+                return web.Response(status=_LEFT)
             # The top of a request: whatever broke is logged, and the client gets an answer.
             log.exception("http.failed", request=request_id, route=route_name(request))
-            return problem(internal_error(request_id), request_id)
+            return self._refusal(request, internal_error(request_id), request_id)
 
-    def _note(self, request: web.Request, response: web.StreamResponse, started_s: float) -> None:
+    def _refusal(self, request: web.Request, error: GatewayError, request_id: str) -> web.Response:
+        if self._refuse_page is not None and wants_page(request):
+            return self._refuse_page(request, error, request_id)
+        return problem(error, request_id)
+
+    def _note(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         """Write the line of the access log; what succeeds is only of interest while somebody debugs."""
-        if response.status < 400:
+        if response.status < 400 or response.status == _LEFT:
             if not self._log.is_enabled_for(logging.DEBUG):
                 return
             note = self._log.debug
@@ -106,7 +152,7 @@ class Door:
             method=request.method,
             route=route_name(request),
             http_status=response.status,
-            ms=round((time.monotonic() - started_s) * 1000, 1),
+            ms=round(seconds * 1000, 1),
             length=response.content_length,
             key_id=request.get(KEY_ID),
         )
@@ -161,6 +207,14 @@ def _in(address: str, networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Netw
     except ValueError:
         return False
     return any(ip in network for network in networks)
+
+
+async def _nobody_asks(_address: str) -> None:
+    """Tell nobody."""
+
+
+async def _nobody_knows(_request: web.Request) -> None:
+    """Know nobody."""
 
 
 def _without_port(host: str) -> str:
@@ -224,5 +278,7 @@ def _of_domain(error: Exception) -> GatewayError:
             "idempotency_key_reused", "This Idempotency-Key came before with another body. Use a new key."
         )
     return GatewayError(
-        "conflict", f"{str(error)[:1].upper()}{str(error)[1:]}. GET it and decide by its state."
+        "conflict",
+        f"{str(error)[:1].upper()}{str(error)[1:]}. GET the message and decide by its state.",
+        hint="Read the message again and decide by its state.",
     )

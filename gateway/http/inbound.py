@@ -12,7 +12,8 @@ from gateway.http import answers
 from gateway.http.call import Call
 from gateway.http.models import ListQuery
 from gateway.http.route import Route
-from gateway.representation import inbound_json
+from gateway.representation import Json, inbound_json, rfc3339
+from gateway.store.inbound_rows import ActionTaken
 
 _PATH = "/api/v1/inbound"
 _LIST = "inbound"
@@ -26,9 +27,32 @@ async def index(call: Call) -> web.Response:
 
 
 async def get(call: Call) -> web.Response:
-    """Show one received message with its TPDUs."""
-    inbound = await call.services.store.inbound(call.view, call.id())
-    return call.json({**inbound_json(inbound), "pdus": list(inbound.pdus)})
+    """Show one received message with its TPDUs and what followed from it."""
+    return call.json(await document_of(call, call.id()))
+
+
+async def document_of(call: Call, inbound_id: str) -> Json:
+    """Describe one received message with its TPDUs and what followed from it.
+
+    Raises:
+        NotFound: it is not there for this caller.
+    """
+    inbound = await call.services.store.inbound(call.view, inbound_id)
+    actions = await call.services.store.inbound_actions.of(call.view, inbound.id)
+    shown = {"pdus": list(inbound.pdus), "actions": [_action_json(action) for action in actions]}
+    return {**inbound_json(inbound), **shown}
+
+
+def _action_json(action: ActionTaken) -> Json:
+    return {
+        "kind": action.kind,
+        "rule": action.rule,
+        "state": action.state,
+        "reason": action.reason,
+        "attempts": action.attempts,
+        "message_id": action.message_id,
+        "at": rfc3339(action.at_ms),
+    }
 
 
 ROUTES = (

@@ -35,7 +35,15 @@ STALE_MS = 90 * 86_400_000
 
 async def create(call: Call) -> web.Response:
     """Make a key that may do no more than the one that asks."""
-    asked = await call.body(CreateKey)
+    return _new(call, *await make(call, await call.body(CreateKey)))
+
+
+async def make(call: Call, asked: CreateKey) -> tuple[KeyRow, str]:
+    """Keep a new key that may do no more than the caller; returns it with the text to show once.
+
+    Raises:
+        GatewayError: ``forbidden``, ``sandbox_only``, ``invalid_request``.
+    """
     caller = call.caller
     lacking = [scope for scope in asked.scopes if not caller.may(scope)]
     if lacking:
@@ -52,41 +60,61 @@ async def create(call: Call) -> web.Response:
     scopes = tuple(dict.fromkeys(asked.scopes))
     row, key = new_key(caller.tenant, asked.name, scopes, now_ms, sandbox=asked.sandbox)
     row = replace(row, expires_at_ms=asked.expires_at)
-    await call.services.store.add_key(row)
-    return _new(call, row, key)
+    await call.services.store.add_key(row, caller.by)
+    return row, key
 
 
 async def index(call: Call) -> web.Response:
     """List keys without their secrets."""
     now_ms = call.services.clock.now_ms()
-    return call.all(await _visible(call), lambda row: _key_json(row, now_ms))
+    return call.all(await visible(call), lambda row: _key_json(row, now_ms))
 
 
 async def rotate(call: Call) -> web.Response:
     """Make a successor; the old key ends after a day, or now."""
     asked = await call.body(RotateKey)
-    old = await _one(call)
+    return _new(
+        call, *await replace_key(call, await changeable(call, call.id()), 0 if asked.now else GRACE_MS)
+    )
+
+
+async def replace_key(call: Call, old: KeyRow, grace_ms: int) -> tuple[KeyRow, str]:
+    """Make the successor of a key, which lives on for a time; returns it with the text to show once.
+
+    Raises:
+        GatewayError: ``conflict``, it is revoked.
+    """
     now_ms = call.services.clock.now_ms()
     if old.revoked_at_ms is not None:
         raise GatewayError("conflict", "This key is revoked. Make a new one.")
     row, key = new_key(old.tenant, old.name, old.scopes, now_ms, sandbox=old.sandbox)
     row = replace(row, networks=old.networks)
-    await call.services.store.add_key(row)
-    ends_ms = now_ms if asked.now else now_ms + GRACE_MS
+    await call.services.store.add_key(row, call.caller.by)
+    await call.services.store.schedules.follow_key(old.tenant, old.id, row.id)
+    changes: dict[str, object] = {"successor_id": row.id}
+    ends_ms = now_ms + grace_ms
     if old.expires_at_ms is None or old.expires_at_ms > ends_ms:
-        await call.services.store.change_key(old.tenant, old.id, {"expires_at_ms": ends_ms})
-    call.credentials.forget()
-    return _new(call, row, key)
+        changes["expires_at_ms"] = ends_ms
+    await call.services.store.change_key(old.tenant, old.id, changes, call.caller.by)
+    call.desk.forget()
+    return row, key
 
 
 async def revoke(call: Call) -> web.Response:
     """End a key at once."""
-    row = await _one(call)
-    now_ms = call.services.clock.now_ms()
+    row = await end(call, await changeable(call, call.id()))
+    return call.json(_key_json(row, call.services.clock.now_ms()))
+
+
+async def end(call: Call, row: KeyRow) -> KeyRow:
+    """Revoke a key, and with it the sessions that it began."""
     if row.revoked_at_ms is None:
-        row = await call.services.store.change_key(row.tenant, row.id, {"revoked_at_ms": now_ms})
-    call.credentials.forget()
-    return call.json(_key_json(row, now_ms))
+        now_ms = call.services.clock.now_ms()
+        row = await call.services.store.change_key(
+            row.tenant, row.id, {"revoked_at_ms": now_ms}, call.caller.by
+        )
+    call.desk.forget()
+    return row
 
 
 def new_key(
@@ -97,14 +125,21 @@ def new_key(
     return KeyRow(new_id(), tenant, public_id(key), name, digest(key), scopes, sandbox, now_ms), key
 
 
-async def _visible(call: Call) -> list[KeyRow]:
+async def visible(call: Call) -> list[KeyRow]:
+    """List the keys that the caller may know of, newest first."""
     rows = await call.services.store.keys(call.caller.tenant)
     return [row for row in rows if row.sandbox or not call.caller.sandbox]
 
 
-async def _one(call: Call) -> KeyRow:
-    for row in await _visible(call):
-        if row.id == call.id():
+async def changeable(call: Call, key_id: str) -> KeyRow:
+    """Find a key that the caller may change: one that may do no more than its own.
+
+    Raises:
+        NotFound.
+        GatewayError: ``forbidden``.
+    """
+    for row in await visible(call):
+        if row.id == key_id:
             if any(not call.caller.may(scope) for scope in row.scopes):
                 raise GatewayError(
                     "forbidden",
@@ -139,8 +174,13 @@ def _key_json(row: KeyRow, now_ms: int) -> Json:
         "revoked_at": rfc3339(row.revoked_at_ms),
         "last_used_at": rfc3339(row.last_used_ms),
         "last_address": row.last_address,
-        "stale": now_ms - (row.last_used_ms or row.created_at_ms) > STALE_MS,
+        "stale": is_stale(row, now_ms),
     }
+
+
+def is_stale(row: KeyRow, now_ms: int) -> bool:
+    """Say whether nobody has used a key for so long that it may be forgotten (rules KEY-5)."""
+    return now_ms - (row.last_used_ms or row.created_at_ms) > STALE_MS
 
 
 _SCOPE = "keys:manage"

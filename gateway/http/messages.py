@@ -7,21 +7,27 @@ Source: the HTTP interface; rules API-8, API-10.
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from gateway.draft import Caller, MessageDraft
+from gateway.draft import MessageDraft
+from gateway.errors import field_error
 from gateway.http import answers
 from gateway.http.call import Call
 from gateway.http.models import MessageContent, MessagesQuery, PreviewMessage, Resolve, SendMessage
+from gateway.http.notify import notify_of
 from gateway.http.route import Route, forbidden, idempotency_of
 from gateway.lifecycle import Happening
-from gateway.message import MessageState, PartDetail, TimelineEntry
+from gateway.message import Message, MessageState, PartDetail, TimelineEntry
 from gateway.representation import error_json, message_json, rfc3339
-from gateway.store.rows import MessageFilter
+from gateway.store.rows import MessageFilter, Page
+from gateway.store.searching import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gateway.representation import Json
 
 _PATH = "/api/v1/messages"
@@ -34,7 +40,8 @@ async def create(call: Call) -> web.Response:
     asked = await call.body(SendMessage)
     if asked.purpose == "urgent" and not call.caller.may("messages:urgent"):
         raise forbidden("messages:urgent")
-    admitted = await call.services.admission.admit(_draft(asked), call.caller, await idempotency_of(call))
+    draft = replace(draft_of(asked), notify=notify_of(call, asked.notify))
+    admitted = await call.services.admission.admit(draft, call.caller, await idempotency_of(call))
     message = admitted.message
     response = call.json(message_json(message, call.services.clock.now_ms()), 202, f"{_PATH}/{message.id}")
     if admitted.replayed:
@@ -43,22 +50,35 @@ async def create(call: Call) -> web.Response:
 
 
 async def index(call: Call) -> web.Response:
-    """List messages, newest first."""
+    """List messages, newest first; what is looked for by key, tag or words comes in pages that may be short."""
     query = call.query(MessagesQuery)
     after = call.after(_LIST, query)
-    page = await call.services.store.messages(call.view, await _filter(call, query), query.limit, after)
+    wanted = await _wanted(call, query)
+    found = await call.services.store.search.find(call.view, wanted, query.limit, after)
+    messages = tuple(item for item in found.items if isinstance(item, Message))
     now_ms = call.services.clock.now_ms()
-    return call.page(_LIST, page, lambda message: message_json(message, now_ms))
+    return call.page(_LIST, Page(messages, found.next), lambda message: message_json(message, now_ms))
 
 
 async def get(call: Call) -> web.Response:
     """Show one message with its parts and its history."""
+    return call.json(await document_of(call, call.id()))
+
+
+async def document_of(call: Call, message_id: str) -> Json:
+    """Describe one message with its parts and its history.
+
+    Raises:
+        NotFound: it is not there for this caller.
+    """
     store = call.services.store
-    message = await store.message(call.view, call.id())
+    message = await store.message(call.view, message_id)
     document = message_json(message, call.services.clock.now_ms())
     document["parts_detail"] = [_part_json(part) for part in await store.parts(message.id)]
     document["timeline"] = [_hop_json(hop) for hop in await store.timeline(message.id)]
-    return call.json(document)
+    eta = await store.message_eta(call.view, message.id)
+    document["eta"] = None if eta is None else {"at": rfc3339(eta.at_ms), "reason": eta.reason}
+    return document
 
 
 async def cancel(call: Call) -> web.Response:
@@ -98,12 +118,17 @@ async def preview(call: Call) -> web.Response:
 
 
 async def _change(call: Call, happening: Happening) -> web.Response:
-    message = await call.services.store.change(call.view, call.id(), happening, _actor(call.caller))
+    message = await decide(call, call.id(), happening)
     return call.json(message_json(message, call.services.clock.now_ms()))
 
 
-def _actor(caller: Caller) -> str:
-    return f"key:{caller.key_id}"
+async def decide(call: Call, message_id: str, happening: Happening) -> Message:
+    """Carry out what the caller decided about a message.
+
+    Raises:
+        NotFound; Conflict: it does not fit the state.
+    """
+    return await call.services.store.change(call.view, message_id, happening, call.caller.by)
 
 
 def _content(asked: MessageContent) -> MessageDraft:
@@ -117,7 +142,8 @@ def _content(asked: MessageContent) -> MessageDraft:
     )
 
 
-def _draft(asked: SendMessage) -> MessageDraft:
+def draft_of(asked: SendMessage) -> MessageDraft:
+    """Turn a checked request into a draft; who is notified is the caller's to add."""
     return MessageDraft(
         to=asked.to,
         text=asked.text,
@@ -136,21 +162,24 @@ def _draft(asked: SendMessage) -> MessageDraft:
         delivery_report=asked.delivery_report,
         flash=asked.flash,
         on_doubt=asked.on_doubt,
+        template_id=asked.template_id,
+        data=asked.data,
+        language=asked.language,
+        override_opt_out=asked.override_opt_out,
     )
 
 
-async def _filter(call: Call, query: MessagesQuery) -> MessageFilter:
+async def _wanted(call: Call, query: MessagesQuery) -> Wanted:
     to = query.to
     if to is not None:
         to = (await call.services.admission.recipient(call.caller.tenant, to)).e164
     line = query.line
     if line is not None:
         line = await call.services.admission.line_book.id_of(call.caller.tenant, line)
-    states = {MessageState.QUEUED if state == "scheduled" else MessageState(state) for state in query.state}
-    both = {"scheduled", "queued"} <= set(query.state)
-    return MessageFilter(
-        states=tuple(states),
-        scheduled=None if both or MessageState.QUEUED not in states else "scheduled" in query.state,
+    states, scheduled = states_of(query.state)
+    where = MessageFilter(
+        states=states,
+        scheduled=scheduled,
         to=to,
         line=line,
         reference=query.reference,
@@ -158,6 +187,30 @@ async def _filter(call: Call, query: MessagesQuery) -> MessageFilter:
         since_ms=query.since,
         until_ms=query.until,
     )
+    key_ids = () if query.key is None else await key_ids_of(call, query.key)
+    tags = tuple(_tag(i, written) for i, written in enumerate(query.tag))
+    words = () if query.q is None else tuple(query.q.split())
+    return Wanted(where, "out", key_ids, tags, words)
+
+
+def states_of(shown: Sequence[str]) -> tuple[tuple[MessageState, ...], bool | None]:
+    """Turn states as people see them into those that are stored, and whether a time ahead is asked for."""
+    states = {MessageState.QUEUED if state == "scheduled" else MessageState(state) for state in shown}
+    both = {"scheduled", "queued"} <= set(shown)
+    return tuple(states), None if both or MessageState.QUEUED not in states else "scheduled" in shown
+
+
+async def key_ids_of(call: Call, written: str) -> tuple[str, ...]:
+    """Find the ids of all keys with a name; what is no name of a key is an id."""
+    keys = await call.services.store.keys(call.caller.tenant)
+    return tuple(row.id for row in keys if row.name == written) or (written,)
+
+
+def _tag(i: int, written: str) -> tuple[str, str]:
+    name, equals, value = written.partition("=")
+    if not (name and equals and value):
+        raise field_error("invalid_request", 'Write a tag as name=value, like "class=5B".', "tag", i)
+    return name, value
 
 
 def _part_json(part: PartDetail) -> Json:
@@ -193,6 +246,9 @@ def _hop_json(hop: TimelineEntry) -> Json:
 _ADMISSION = (
     "invalid_number", "emergency_number", "text_too_long", "text_not_encodable", "send_at_invalid",
     "unknown_line", "sender_not_owned", "sandbox_only", "no_line_available", "queue_full",
+    "channel_unavailable", "webhook_target_refused", "premium_number", "short_code_not_allowed",
+    "destination_not_allowed", "recipient_opted_out", "consent_required", "consent_expired", "content_refused",
+    "quiet_hours", "quota_exhausted", "recipient_limit", "template_not_found", "template_error",
 )  # fmt: skip
 
 ROUTES = (

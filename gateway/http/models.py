@@ -23,10 +23,13 @@ from pydantic import (
 )
 
 from gateway.message import EncodingChoice, OnDoubt, Purpose
+from gateway.policy.quiet_week import parse_span, week_without
 
 # No C0 or C1 control but LF, FF and CR: the rest has no meaning on a phone and can forge logs and terminals.
 NO_CONTROLS = r"^[^\x00-\x09\x0b\x0e-\x1f\x7f-\x9f]*$"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LAST_MS = 253_402_300_799_999
+"""9999-12-31T23:59:59.999Z: what comes after it cannot be written as RFC 3339."""
 
 Scope = Literal[
     "messages:read", "messages:send", "messages:cancel", "messages:urgent", "messages:shortcode",
@@ -39,8 +42,12 @@ SCOPES: tuple[str, ...] = get_args(Scope)
 EventName = Literal[
     "*", "message.*", "message.queued", "message.held", "message.submitting", "message.sent", "message.delivered",
     "message.undelivered", "message.failed", "message.expired", "message.cancelled", "message.in_doubt",
-    "message.received", "device.*", "device.attached", "device.detached", "device.conflict",
-    "line.*", "line.up", "line.down", "webhook.*", "webhook.dead",
+    "message.received", "batch.*", "batch.started", "batch.held", "batch.paused", "batch.cancelled",
+    "batch.completed", "notification.*", "notification.sent", "notification.delivered", "notification.failed",
+    "approval.*", "approval.requested", "approval.decided", "suppression.*", "suppression.added",
+    "suppression.suspected", "suppression.start_ignored", "consent.*", "consent.expiring", "policy.*", "policy.alert",
+    "key.*", "key.anomaly", "device.*", "device.attached", "device.detached", "device.conflict",
+    "line.*", "line.up", "line.down", "line.low_credit", "line.quota_reached", "webhook.*", "webhook.dead",
 ]  # fmt: skip
 
 ShownState = Literal[
@@ -58,9 +65,14 @@ def instant_ms(value: object) -> int:
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("write RFC 3339 with an offset, like 2026-11-21T09:00:00Z")
     try:
-        return round(datetime.fromisoformat(value.upper()).timestamp() * 1000)
+        at_ms = round(datetime.fromisoformat(value.upper()).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise ValueError("there is no such time; write RFC 3339, like 2026-11-21T09:00:00Z") from None
+    if not 0 <= at_ms <= _LAST_MS:
+        raise ValueError(
+            "a time lies between 1970 and 9999 in UTC; write RFC 3339, like 2026-11-21T09:00:00Z"
+        )
+    return at_ms
 
 
 def _octets(value: object) -> bytes:
@@ -78,6 +90,17 @@ def _network_code(value: str) -> str:
     return value
 
 
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise ValueError("a name of spaces only cannot be seen; write one that people can read")
+    return value
+
+
+def _span(value: str) -> str:
+    week_without(parse_span(value))
+    return value
+
+
 Instant = Annotated[
     int, BeforeValidator(instant_ms), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -86,9 +109,13 @@ Base64 = Annotated[
 ]
 Text = Annotated[str, Field(min_length=1, pattern=NO_CONTROLS)]
 ShortText = Annotated[str, Field(min_length=1, max_length=100, pattern=NO_CONTROLS)]
-Label = Annotated[str, Field(min_length=1, max_length=60, pattern=NO_CONTROLS)]
+Name = Annotated[ShortText, AfterValidator(_not_blank)]
+"""What people find a thing by."""
+TemplateValue = Annotated[str, Field(max_length=1_000, pattern=NO_CONTROLS)]
+Label = Annotated[str, Field(min_length=1, max_length=60, pattern=NO_CONTROLS), AfterValidator(_not_blank)]
 PoolName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 E164 = Annotated[str, Field(pattern=r"^\+[0-9]{3,15}$")]
+QuietSpan = Annotated[str, AfterValidator(_span)]
 UssdCode = Annotated[str, AfterValidator(_network_code)]
 
 
@@ -123,10 +150,32 @@ class MessageContent(Body):
     def _one_content(self) -> MessageContent:
         if (self.text is None) == (self.data_base64 is None):
             raise ValueError("give exactly one of text, or data_base64 with port")
+        self._check_octets()
+        return self
+
+    def _check_octets(self) -> None:
         if (self.data_base64 is None) != (self.port is None):
             raise ValueError("data_base64 and port belong together; give both or none")
         if self.data_base64 is not None and not self.data_base64:
             raise ValueError("data_base64 is empty; give at least one octet")
+
+
+class NotifySender(Body):
+    """Who is told, once, when a message fails, does not arrive, expires, is in doubt, or has not left in time."""
+
+    email: Annotated[str | None, Field(max_length=320, description="By e-mail; needs a mail server.")] = None
+    url: Annotated[
+        str | None, Field(min_length=1, max_length=2048, description="By a POST of the message to this URL.")
+    ] = None
+    late_after_s: Annotated[
+        int | None,
+        Field(ge=60, le=604_800, description="Late: not sent so long after send_at, or after now."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _somebody(self) -> NotifySender:
+        if self.email is None and self.url is None:
+            raise ValueError("notify tells nobody; give email, url or both")
         return self
 
 
@@ -160,6 +209,33 @@ class SendMessage(MessageContent):
     tags: Annotated[dict[ShortText, ShortText], Field(max_length=20, description="Your own labels.")] = Field(
         default_factory=dict
     )
+    notify: Annotated[
+        NotifySender | None, Field(description="Who is told when it ends badly or is late.")
+    ] = None
+    template_id: Annotated[ShortText | None, Field(description="Instead of text.")] = None
+    data: Annotated[
+        dict[ShortText, TemplateValue], Field(max_length=100, description="Values of the template.")
+    ] = Field(default_factory=dict)
+    language: Annotated[
+        str | None, Field(max_length=35, description="BCP 47; chooses a template's text.")
+    ] = None
+    override_opt_out: Annotated[
+        bool,
+        Field(
+            description="Send although the recipient opted out: only urgent, only where the policy lets it; each one"
+            " is an event."
+        ),
+    ] = False
+
+    @model_validator(mode="after")
+    def _one_content(self) -> SendMessage:
+        given = [member for member in (self.text, self.template_id, self.data_base64) if member is not None]
+        if len(given) != 1:
+            raise ValueError("give exactly one of text, template_id, or data_base64 with port")
+        if self.template_id is None and (self.data or self.language is not None):
+            raise ValueError("data and language belong to template_id; leave them out")
+        self._check_octets()
+        return self
 
     @model_validator(mode="after")
     def _one_route(self) -> SendMessage:
@@ -193,8 +269,22 @@ class PatchLine(Body):
     per_minute: Annotated[
         int | None, Field(ge=0, le=6_000, description="Parts; 0 = off, null = default.")
     ] = None
+    per_hour: Annotated[
+        int | None, Field(ge=0, le=360_000, description="Parts; 0 = off, null = default.")
+    ] = None
     per_day: Annotated[
         int | None, Field(ge=0, le=1_000_000, description="Parts; 0 = off, null = default.")
+    ] = None
+    per_month: Annotated[
+        int | None, Field(ge=0, le=30_000_000, description="Parts a billing month; 0 = off, null = default.")
+    ] = None
+    recipients_per_month: Annotated[
+        int | None,
+        Field(ge=0, le=1_000_000, description="Numbers a billing month; 0 = off, null = default."),
+    ] = None
+    quiet_hours: Annotated[
+        QuietSpan | None,
+        Field(description="Span in which it sends only urgent texts, 21:00-08:00; null = none."),
     ] = None
 
 
@@ -204,10 +294,39 @@ class Ussd(Body):
     code: Annotated[UssdCode, Field(description="As dialled, like *100#.")]
 
 
+class TestLine(Body):
+    """What a self-test does."""
+
+    send: Annotated[
+        bool,
+        Field(
+            description="Let the line text itself: one text that costs what a text costs; needs messages:send. The"
+            " answer comes when it has come in, after two minutes at most. false looks only, which costs nothing."
+        ),
+    ] = False
+
+
 class ReleasePhone(Body):
     """What is taken back of a phone."""
 
     remove_app: Annotated[bool, Field(description="Uninstall the companion as well.")] = False
+
+
+class UnlockSim(Body):
+    """The PIN of the SIM in a modem. It goes to the SIM once, and is never shown again."""
+
+    pin: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9]{4,8}$",
+            repr=False,
+            description="4 to 8 digits.",
+            json_schema_extra={"format": "password", "writeOnly": True},
+        ),
+    ]
+    last_try: Annotated[
+        bool, Field(description="Enter it even if one try is left; a wrong PIN locks the SIM then.")
+    ] = False
 
 
 class ExaminePhone(Body):
@@ -243,7 +362,7 @@ class PatchWebhook(Body):
 class CreateKey(Body):
     """A new key; no key can make one that may do more than itself."""
 
-    name: Annotated[str, Field(min_length=1, max_length=60, pattern=NO_CONTROLS)]
+    name: Label
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=30)]
     sandbox: Annotated[bool, Field(description="Reaches only +999… and emulated lines.")] = False
     expires_at: Instant | None = None
@@ -271,6 +390,14 @@ class SandboxText(Body):
 # ------------------------------------------------------------------ queries
 
 
+def _with_its_plus(value: str) -> str:
+    """An address reads a + that is not written as %2B as a space; no number begins with one."""
+    return f"+{value[1:]}" if value.startswith(" ") else value
+
+
+WantedNumber = Annotated[str, Field(max_length=40), AfterValidator(_with_its_plus)]
+
+
 class Query(BaseModel):
     """What all queries share: values are text, unknown names are refused."""
 
@@ -294,10 +421,20 @@ class MessagesQuery(ListQuery):
     state: Annotated[
         list[ShownState], Field(max_length=11, description="One or more states, repeated or with commas.")
     ] = Field(default_factory=list)
-    to: Annotated[str | None, Field(max_length=40)] = None
+    to: WantedNumber | None = None
     line: Annotated[str | None, Field(max_length=100)] = None
     reference: Annotated[str | None, Field(max_length=100)] = None
     batch: Annotated[str | None, Field(max_length=100)] = None
+    key: Annotated[str | None, Field(max_length=100, description="Id or name of the key that sent it.")] = (
+        None
+    )
+    tag: Annotated[list[str], Field(max_length=20, description="name=value; each narrows.")] = Field(
+        default_factory=list
+    )
+    q: Annotated[
+        str | None,
+        Field(max_length=200, description="Words that all stand in the text, whatever their case."),
+    ] = None
     since: Annotated[Instant | None, Field(description="Created at this time or later.")] = None
     until: Annotated[Instant | None, Field(description="Created before this time.")] = None
 

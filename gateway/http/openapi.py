@@ -1,4 +1,4 @@
-"""Owns the description of the API: openapi.json from the table of routes and its models, and a page made of it.
+"""Owns the description of the API: openapi.json from the table of routes and its models.
 
 Knows no handler; what the table does not say is not described.
 Source: OpenAPI 3.1.1, JSON Schema 2020-12.
@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from gateway.errors import CATALOGUE, PROBLEM_TYPE, pages
+from gateway.errors import CATALOGUE, PROBLEM_TYPE
 from gateway.http import answers
+from gateway.http.answer_examples import ANSWERS
+from gateway.http.examples import BODIES, FILES
 
 if TYPE_CHECKING:
     from gateway.http.route import Route
 
 _REF = "#/components/schemas/{model}"
+_TEXTUAL = frozenset({"text/csv", "text/vcard", "application/x-ndjson"})
+"""Files that are text; others are octets, which OpenAPI 3.1 describes by leaving the schema out."""
+_WITHOUT_BODY = frozenset({101, 204})
 _PARAMETER = re.compile(r"{(\w+)}")
 
 EVERY_ROUTE = ("malformed_http", "key_in_url", "host_not_allowed", "overloaded", "internal_error")
 EVERY_KEYED = ("unauthenticated", "forbidden", "rate_limited", "too_many_attempts", "storage_unavailable")
 EVERY_QUERY = ("invalid_request",)
 EVERY_BODY = ("malformed_json", "unsupported_media_type", "body_too_large", "invalid_request")
+EVERY_STREAM = ("unsupported_media_type", "body_too_large")
 EVERY_POST = (
     "shutting_down", "idempotency_key_invalid", "idempotency_key_reused", "idempotency_in_progress",
 )  # fmt: skip
@@ -40,6 +45,8 @@ def problems_of(route: Route) -> tuple[str, ...]:
         codes += EVERY_QUERY
     if route.body is not None:
         codes += EVERY_BODY
+    if route.streams:
+        codes += EVERY_STREAM
     if route.method == "POST":
         codes += EVERY_POST
     return tuple(dict.fromkeys(codes))
@@ -59,7 +66,7 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
             "summary": "Texts from an organisation's own SIM cards.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": "."}],  # where this document stands, also below a path of another server
         "paths": paths,
         "components": {
             "schemas": schemas,
@@ -73,7 +80,8 @@ def describe(routes: Sequence[Route]) -> dict[str, Any]:
 
 def _schemas(routes: Sequence[Route]) -> dict[str, Any]:
     bodies = {route.body for route in routes if route.body is not None}
-    shown = {route.answer for route in routes if route.answer is not None} | {answers.Problem}
+    given = {answer for route in routes for answer in (route.answer, route.also) if answer is not None}
+    shown = given | {answers.Problem}
     ordered: list[type[BaseModel]] = sorted(bodies | shown, key=lambda model: model.__name__)
     _, document = models_json_schema(
         [(model, "validation") for model in ordered], ref_template=_REF, by_alias=True
@@ -90,19 +98,32 @@ def _operation(route: Route) -> dict[str, Any]:
         "description": (route.handle.__doc__ or "").strip(),
         "tags": [_tag(route.path)],
         "parameters": _parameters(route),
-        "responses": {str(route.status): _answer(route), **_problems(route)},
+        "responses": {**_answers(route), **_problems(route)},
     }
     if route.scope is None:
         operation["security"] = []
     else:
-        operation["security"] = [{"bearer": []}, {"apiKey": []}]
+        operation["security"] = [{"bearer": []}, {"apiKey": []}, *([{}] if route.key_in_frame else [])]
         operation["x-scope"] = route.scope
-    if route.body is not None:
-        operation["requestBody"] = {
-            "required": any(field.is_required() for field in route.body.model_fields.values()),
-            "content": {"application/json": {"schema": _ref(route.body)}},
-        }
+    if route.body is not None or route.streams:
+        operation["requestBody"] = _request_body(route)
     return operation
+
+
+def _request_body(route: Route) -> dict[str, Any]:
+    """Say what a body may be: JSON of a model, or a file whose rows are not described by a schema."""
+    content: dict[str, Any] = {}
+    required = bool(route.streams)
+    if route.body is not None:
+        content["application/json"] = {"schema": _ref(route.body)}
+        if (example := BODIES.get(route.body.__name__)) is not None:
+            content["application/json"]["example"] = example
+        required = required or any(field.is_required() for field in route.body.model_fields.values())
+    for media_type in route.streams:
+        content[media_type] = {"schema": {"type": "string"}} if media_type in _TEXTUAL else {}
+        if (file := FILES.get(route.path, {}).get(media_type)) is not None:
+            content[media_type]["example"] = file
+    return {"required": required, "content": content}
 
 
 def _tag(path: str) -> str:
@@ -130,12 +151,26 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return parameters
 
 
+def _answers(route: Route) -> dict[str, Any]:
+    described = {str(route.status): _answer(route)}
+    if route.also is not None:
+        about = " ".join((route.also.__doc__ or "").split())
+        content = {"application/json": {"schema": _ref(route.also)}}
+        described["200"] = {"description": about, "content": content}
+    return dict(sorted(described.items()))
+
+
 def _answer(route: Route) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": route.summary}
     if route.answer is not None:
         answer["content"] = {route.media_type: {"schema": _ref(route.answer)}}
-    elif route.status != 204:
+    elif route.status not in _WITHOUT_BODY:
         answer["content"] = {route.media_type: {"schema": {"type": "string"}}}
+    if route.file is not None:
+        answer["content"][route.file] = {"schema": {"type": "string"}}
+    example = ANSWERS.get((route.method, route.path))
+    if example is not None:
+        answer["content"][route.media_type]["example"] = example
     if route.path.startswith("/openapi"):
         answer["content"] = {route.media_type: {"schema": {"type": "object"}}}
     return answer
@@ -157,55 +192,3 @@ def _problems(route: Route) -> dict[str, Any]:
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:
     return {"$ref": _REF.format(model=model.__name__)}
-
-
-# ------------------------------------------------------------------ the page
-
-
-def reference_page(document: dict[str, Any]) -> str:
-    """Write the description as one HTML page without script, style or anything from elsewhere."""
-    sections = []
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            sections.append(_section(method.upper(), path, operation))
-    return pages.page("API reference", f"{_INTRODUCTION}{''.join(sections)}")
-
-
-_INTRODUCTION = (
-    "<p>JSON over HTTP. Send a key as <code>Authorization: Bearer KEY</code> or <code>X-API-Key: KEY</code>."
-    ' Errors are <a href="/problems">problem documents</a>; times are RFC 3339 in UTC; unknown fields are refused.'
-    ' For programs: <a href="/openapi.json">openapi.json</a>.</p>'
-)
-
-
-def _section(method: str, path: str, operation: dict[str, Any]) -> str:
-    scope = operation.get("x-scope")
-    needs = f"scope <code>{escape(scope)}</code>" if scope else "no key"
-    parameters = "".join(
-        f"<li><code>{escape(p['name'])}</code> ({p['in']}) {escape(str(p['schema'].get('description', '')))}</li>"
-        for p in operation["parameters"]
-    )
-    body = operation.get("requestBody")
-    sends = ""
-    if body is not None:
-        sends = (
-            f"<p>Body: <code>{escape(_model_name(body['content']['application/json']['schema']))}</code></p>"
-        )
-    codes = "".join(
-        f"<li>{status}: {', '.join(_code_link(code) for code in answer['x-problem-codes'])}</li>"
-        for status, answer in operation["responses"].items()
-        if "x-problem-codes" in answer
-    )
-    return (
-        f"<section><h2><code>{method} {escape(path)}</code></h2><p>{escape(operation['summary'])}."
-        f" {escape(operation['description'])} Needs {needs}.</p>{sends}<ul>{parameters}</ul>"
-        f"<details><summary>Problems</summary><ul>{codes}</ul></details></section>"
-    )
-
-
-def _model_name(schema: dict[str, str]) -> str:
-    return schema["$ref"].rsplit("/", 1)[-1]
-
-
-def _code_link(code: str) -> str:
-    return f'<a href="/problems/{code}">{code}</a>'

@@ -15,7 +15,7 @@ import json
 import re
 import uuid
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import http_sf
 from pydantic import BaseModel, ValidationError
@@ -24,7 +24,7 @@ from gateway.errors import FieldError, GatewayError, pointer
 from gateway.http.models import NO_CONTROLS, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -124,24 +124,52 @@ def _what(model: type[BaseModel], each: ErrorDetails, *, in_query: bool) -> str:
     kind = each["type"]
     context: Mapping[str, Any] = each.get("ctx", {})
     if kind == "extra_forbidden":
-        return _unknown(model, str(each["loc"][-1]), in_query=in_query)
+        return _unknown(_place(model, each["loc"]), str(each["loc"][-1]), in_query=in_query)
     if kind == "string_pattern_mismatch" and context.get("pattern") == NO_CONTROLS:
         return "holds a control character; of those only line breaks are allowed. Remove it."
     if kind == "value_error":
         return f"is refused: {context.get('error', each['msg'])}."
     for prefix, sentence in _SENTENCES:
         if kind.startswith(prefix):
-            return sentence.format_map(_Shown(context))
+            return sentence.format_map(
+                _Shown(
+                    context,
+                    entries=_counted(context, "entry", "entries"),
+                    characters=_counted(context, "character", "characters"),
+                )
+            )
     return f"is refused: {each['msg']}."
+
+
+def _place(model: type[BaseModel], path: tuple[int | str, ...]) -> type[BaseModel]:
+    """Find the model of the object in which the last step of a path stands."""
+    for step in path[:-1]:
+        for key, field in model.model_fields.items():
+            if step == (field.alias or key):
+                model = next(_models_in(field.annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
 
 
 def _unknown(model: type[BaseModel], name: str, *, in_query: bool) -> str:
     known = [field.alias or key for key, field in model.model_fields.items()]
     near = difflib.get_close_matches(name[:_SHOWN_NAME], known, n=1)
-    what = "a query parameter" if in_query else "a field"
+    what = "a query parameter of this request" if in_query else "a field here"
     if near:
-        return f"is not {what} of this request; did you mean {near[0]}?"
-    return f"is not {what} of this request; known are: {', '.join(known) or 'none'}."
+        return f"is not {what}; did you mean {near[0]}?"
+    return f"is not {what}; known are: {', '.join(known) or 'none'}."
+
+
+def _counted(context: Mapping[str, Any], one: str, more: str) -> str:
+    """Write what a length must have, as it is counted in English: ``1 character``, ``2 characters``."""
+    wanted = context.get("min_length", context.get("max_length", 0))
+    return f"{wanted} {one if wanted == 1 else more}"
 
 
 class _Shown(dict[str, Any]):
@@ -152,8 +180,8 @@ class _Shown(dict[str, Any]):
 _SENTENCES = (
     ("missing", "is missing; add it."),
     ("string_type", "must be text (a JSON string)."),
-    ("string_too_short", "must have at least {min_length} characters."),
-    ("string_too_long", "must have at most {max_length} characters."),
+    ("string_too_short", "must have at least {characters}."),
+    ("string_too_long", "must have at most {characters}."),
     ("string_pattern_mismatch", "must match {pattern}."),
     ("string_unicode", "is not valid Unicode; lone surrogates are not allowed."),
     ("int_type", "must be a whole number."),
@@ -162,8 +190,8 @@ _SENTENCES = (
     ("bool", "must be true or false."),
     ("greater_than_equal", "must be at least {ge}."),
     ("less_than_equal", "must be at most {le}."),
-    ("too_long", "may have at most {max_length} entries."),
-    ("too_short", "must have at least {min_length} entries."),
+    ("too_long", "may have at most {entries}."),
+    ("too_short", "must have at least {entries}."),
     ("literal_error", "must be one of {expected}."),
     ("dict_type", "must be an object of text to text."),
     ("list_type", "must be a list."),

@@ -153,7 +153,9 @@ class Connection(RequestHandler):
     ) -> web.StreamResponse:
         """Answer what is no HTTP, and what broke outside the middleware, as a problem without any banner."""
         request_id = new_id()
-        if isinstance(exc, HttpProcessingError) or status == 400:
+        # aiohttp quotes an unknown expectation, and breaks at one that is not ASCII.
+        is_odd = not request.headers.get("Expect", "").isascii()
+        if isinstance(exc, HttpProcessingError) or status == 400 or is_odd:
             log.info("http.malformed", request=request_id, reason=type(exc).__name__)
             error = GatewayError("malformed_http", "The request is not valid HTTP/1.1. Use an HTTP library.")
         else:

@@ -31,7 +31,15 @@ _SECRET_OCTETS = 32
 
 async def create(call: Call) -> web.Response:
     """Subscribe; the secret is shown this once."""
-    asked = await call.body(CreateWebhook)
+    return _with_secret(call, await subscribe(call, await call.body(CreateWebhook)), 201)
+
+
+async def subscribe(call: Call, asked: CreateWebhook) -> WebhookRow:
+    """Keep a subscription that was asked for.
+
+    Raises:
+        GatewayError: ``webhook_target_refused`` with the rule.
+    """
     _judge(call, asked.url)
     row = WebhookRow(
         id=new_id(),
@@ -44,10 +52,10 @@ async def create(call: Call) -> web.Response:
         enabled=asked.enabled,
         created_at_ms=call.services.clock.now_ms(),
     )
-    await call.services.store.add_webhook(row)
+    await call.services.store.add_webhook(row, call.caller.by)
     if asked.test:
-        await _emit_test(call, row)
-    return _with_secret(call, row, 201)
+        await emit_test(call, row)
+    return row
 
 
 async def index(call: Call) -> web.Response:
@@ -62,7 +70,16 @@ async def get(call: Call) -> web.Response:
 
 async def patch(call: Call) -> web.Response:
     """Change a subscription."""
-    asked = await call.body(PatchWebhook)
+    return call.json(_webhook_json(await change(call, call.id(), await call.body(PatchWebhook))))
+
+
+async def change(call: Call, webhook_id: str, asked: PatchWebhook) -> WebhookRow:
+    """Change what was asked for; switched on, it also closes the circuit.
+
+    Raises:
+        NotFound.
+        GatewayError: ``invalid_request``, ``webhook_target_refused``.
+    """
     changes: dict[str, object] = {name: getattr(asked, name) for name in asked.model_fields_set}
     for name, value in changes.items():
         if value is None:
@@ -73,31 +90,36 @@ async def patch(call: Call) -> web.Response:
         changes["events"] = tuple(asked.events)
     if asked.enabled:
         changes |= {"disabled_reason": None, "failures_in_row": 0, "open_until_ms": None}
-    return call.json(_webhook_json(await call.services.store.change_webhook(call.view, call.id(), changes)))
+    return await call.services.store.change_webhook(call.view, webhook_id, changes, call.caller.by)
 
 
 async def delete(call: Call) -> web.Response:
     """End a subscription."""
-    await call.services.store.delete_webhook(call.view, call.id())
+    await call.services.store.delete_webhook(call.view, call.id(), call.caller.by)
     return web.Response(status=204)
 
 
 async def test(call: Call) -> web.Response:
     """Send a test event to this subscription only."""
     await call.body(Empty)
-    event_id = await _emit_test(call, await call.services.store.webhook(call.view, call.id()))
+    event_id = await emit_test(call, await call.services.store.webhook(call.view, call.id()))
     return call.json({"event_id": event_id, "type": "webhook.test"}, 202)
 
 
 async def rotate(call: Call) -> web.Response:
     """Make a new secret; for a day the old one signs as well."""
     await call.body(Empty)
-    row = await call.services.store.webhook(call.view, call.id())
+    return _with_secret(call, await new_secret(call, call.id()), 200)
+
+
+async def new_secret(call: Call, webhook_id: str) -> WebhookRow:
+    """Give a webhook a new secret beside its old one. Raises NotFound."""
+    row = await call.services.store.webhook(call.view, webhook_id)
     changes: dict[str, object] = {
         "secrets": (_new_secret(), *row.secrets[:1]),
         "rotated_at_ms": call.services.clock.now_ms(),
     }
-    return _with_secret(call, await call.services.store.change_webhook(call.view, row.id, changes), 200)
+    return await call.services.store.change_webhook(call.view, row.id, changes, call.caller.by)
 
 
 async def deliveries(call: Call) -> web.Response:
@@ -112,8 +134,21 @@ async def deliveries(call: Call) -> web.Response:
 async def redeliver(call: Call) -> web.Response:
     """Send one event again, with the same webhook-id."""
     await call.body(Empty)
-    row = await call.services.store.webhook(call.view, call.id())
-    return call.json(_delivery_json(await call.services.store.redeliver(row.id, call.id("delivery_id"))), 202)
+    return call.json(_delivery_json(await redeliver_now(call, call.id(), call.id("delivery_id"))), 202)
+
+
+async def redeliver_now(call: Call, webhook_id: str, delivery_id: str) -> DeliveryRow:
+    """Try a delivery again at once, also where its endpoint is only probed. Raises NotFound."""
+    row = await call.services.store.webhook(call.view, webhook_id)
+    delivery = await call.services.store.redeliver(row.id, delivery_id)
+    await lift_hold(call, row)
+    return delivery
+
+
+async def lift_hold(call: Call, row: WebhookRow) -> None:
+    """Let an endpoint be asked now that would be asked later: a person says that it is back."""
+    if row.open_until_ms is not None:
+        await call.services.store.change_webhook(call.view, row.id, {"open_until_ms": None})
 
 
 def _judge(call: Call, url: str) -> None:
@@ -121,11 +156,16 @@ def _judge(call: Call, url: str) -> None:
     reason = refuse(url) if refuse is not None else None
     if reason is not None:
         raise field_error("webhook_target_refused", reason, "url")
-    if not url.startswith(("http://", "https://")):
+    if not url.lower().startswith(("http://", "https://")):
         raise field_error("webhook_target_refused", "A webhook needs an http or https URL.", "url")
 
 
-async def _emit_test(call: Call, row: WebhookRow) -> str:
+async def emit_test(call: Call, row: WebhookRow) -> str:
+    """Send a test event to one webhook; returns its id.
+
+    Raises:
+        GatewayError: ``conflict``, the webhook is switched off.
+    """
     if not row.enabled:
         raise GatewayError("conflict", "This webhook is disabled. Enable it first.")
     payload: Json = {"webhook_id": row.id, "note": "A test of this webhook; nothing happened."}

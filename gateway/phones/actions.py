@@ -7,27 +7,40 @@ Source: docs/link.md, *Pairing*; rules CMP-1, CMP-2, CMP-4.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
-from urllib.parse import urlencode
+from typing import TypeVar
 
 from device_bridge.adb import AdbError, SeenPhone, Step
+from device_bridge.apk import SigningKeyError
 from gateway.clock import Clock
 from gateway.errors import GatewayError
-from gateway.http.services import DeviceStep, KnownPhone, PairingOffer
+from gateway.http.services import DeviceStep, KnownPhone, PairingOffer, PairingSeen
 from gateway.phones.cable import Cable
+from gateway.phones.companion_app import CompanionApp
 from gateway.phones.door import Phones
-from gateway.phones.listeners import LinkListeners, LinkUnavailable
-from gateway.phones.pairing import LIFE_S
+from gateway.phones.listeners import LinkListeners, LinkUnavailable, Reachable
+from gateway.phones.pairing import Pairing
 from gateway.store.rows import PhoneRow
+
+T = TypeVar("T")
 
 
 class PhoneActions:
-    """Implements :class:`gateway.http.services.DeviceActions`. ``cable`` None: adb is switched off."""
+    """Implements :class:`gateway.http.services.DeviceActions`. ``cable`` None: adb is switched off; ``app`` None: this
+    installation carries none."""
 
-    def __init__(self, phones: Phones, listeners: LinkListeners, clock: Clock, cable: Cable | None) -> None:
+    def __init__(
+        self,
+        phones: Phones,
+        listeners: LinkListeners,
+        clock: Clock,
+        cable: Cable | None,
+        app: CompanionApp | None,
+    ) -> None:
         self._phones = phones
         self._listeners = listeners
         self._clock = clock
         self._cable = cable
+        self._app = app
 
     async def phones(self) -> tuple[KnownPhone, ...]:
         """List phones: those that are paired, and those that are only seen on a cable."""
@@ -47,17 +60,26 @@ class PhoneActions:
             ) from None
         if not was_open:
             await self._phones.greet_again()
-        pairing = self._phones.begin_pairing()
-        host = reachable.hosts[0]
-        query = urlencode({"h": host, "p": reachable.pin, "c": pairing.code}, safe=":[]")
-        return PairingOffer(
-            code=pairing.code,
-            typed_code=pairing.typed_code or "",
-            link=f"smsgateway://pair?{query}",
-            host=host,
-            pin=reachable.pin,
-            expires_at_ms=self._clock.now_ms() + LIFE_S * 1000,
-        )
+        return self._offer(self._phones.begin_pairing(), reachable)
+
+    def pairing(self, ticket: str) -> PairingSeen:
+        """Say how a pairing stands. Raises LookupError."""
+        pairing = self._phones.pairing(ticket)
+        reachable = self._listeners.reachable()
+        if pairing is None or not reachable.hosts:
+            raise LookupError(ticket)
+        now_s = self._clock.monotonic_s()
+        left_s = max(pairing.ends_s - now_s, 0.0)
+        return PairingSeen(self._offer(pairing, reachable), pairing.state(now_s), left_s, pairing.used_by)
+
+    async def app(self) -> bytes:
+        """Give the app, signed. Raises GatewayError ``device_error``."""
+        if self._app is None:
+            raise GatewayError("device_error", "This installation carries no app for phones.")
+        try:
+            return await self._app.signed()
+        except SigningKeyError as error:
+            raise GatewayError("device_error", "The app cannot be signed.", hint=error.hint) from None
 
     async def provision(self, name: str) -> tuple[DeviceStep, ...]:
         """Set up a phone that is on a cable. Raises LookupError, GatewayError."""
@@ -80,6 +102,21 @@ class PhoneActions:
             return await _steps(cable.host.examine(serialno))
         await cable.owner.agree(serialno)
         return await _steps(cable.host.fix(serialno, may_reboot=may_reboot))
+
+    async def before(self, name: str, step: str) -> str:
+        """Read what a repair of one step would change. Raises LookupError, GatewayError."""
+        cable, serialno = await self._ours_on_cable(name)
+        return await _asked(cable.host.before(serialno, step))
+
+    async def mend(self, name: str, step: str, *, may_reboot: bool) -> DeviceStep:
+        """Repair one step of a phone that is set up and on a cable. Raises LookupError, GatewayError."""
+        cable, serialno = await self._ours_on_cable(name)
+        return _shown((await _asked(cable.host.mend(serialno, step, may_reboot=may_reboot)),))[0]
+
+    async def take_back(self, name: str, step: str, was: str) -> DeviceStep:
+        """Take one repair back, by what was before it. Raises LookupError, GatewayError."""
+        cable, serialno = await self._ours_on_cable(name)
+        return _shown((await _asked(cable.host.take_back(serialno, step, was)),))[0]
 
     async def release(self, name: str, *, remove_app: bool) -> tuple[DeviceStep, ...]:
         """Take back what was changed, where the phone is on a cable, and end its key. Raises LookupError."""
@@ -106,12 +143,30 @@ class PhoneActions:
 
     # ------------------------------------------------------------------ parts
 
+    def _offer(self, pairing: Pairing, reachable: Reachable) -> PairingOffer:
+        left_s = pairing.ends_s - self._clock.monotonic_s()
+        return PairingOffer(
+            code=pairing.code,
+            typed_code=pairing.typed_code or "",
+            ticket=pairing.ticket or "",
+            hosts=reachable.hosts,
+            pin=reachable.pin,
+            expires_at_ms=self._clock.now_ms() + round(left_s * 1000),
+        )
+
     async def _end(self, row: PhoneRow | None, serialno: str | None) -> None:
         if serialno is not None and self._cable is not None:
             # Before the key: a phone that is still ours would be paired again at once.
             await self._cable.owner.let_go(serialno)
         if row is not None:
             await self._phones.revoke(row.install_id)
+
+    async def _ours_on_cable(self, name: str) -> tuple[Cable, str]:
+        cable, serialno, seen = await self._on_cable(name)
+        if seen.serialno is None or not cable.owner.is_ours(serialno):
+            hint = f"gateway devices provision {serialno}"
+            raise GatewayError("device_error", "This phone is not set up.", hint=hint)
+        return cable, serialno
 
     async def _on_cable(self, name: str) -> tuple[Cable, str, SeenPhone]:
         cable, serialno = self._cable, self._serialno(name)
@@ -167,8 +222,12 @@ class PhoneActions:
 
 
 async def _steps(asked: Awaitable[tuple[Step, ...]]) -> tuple[DeviceStep, ...]:
+    return _shown(await _asked(asked))
+
+
+async def _asked(asked: Awaitable[T]) -> T:
     try:
-        return _shown(await asked)
+        return await asked
     except AdbError as error:
         raise GatewayError("device_error", f"adb: {error}.", hint=error.hint or None) from None
 

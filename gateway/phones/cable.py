@@ -64,20 +64,17 @@ class Cable:
 
 
 async def reach_for_cables(
-    ground: Ground, phones: Phones, host_port: int, on_stranger: Callable[[str], None]
+    ground: Ground, phones: Phones, app: CompanionApp, host_port: int, on_stranger: Callable[[str], None]
 ) -> Cable:
     """Get ready for phones on USB; nothing is asked of the adb server before the loops run.
 
     Args:
         ground: Store, configuration and the rest.
         phones: The door behind the tunnel.
+        app: What phones are given.
         host_port: Loopback port that the tunnel leads to.
         on_stranger: Told once of each phone that appears and is not ours.
-
-    Raises:
-        ApkError: this installation carries no app, so no phone can be set up.
     """
-    app = await asyncio.to_thread(CompanionApp, ground.directory.app_key)
     host, _, port = ground.config.adb.server.rpartition(":")
     server = AdbServer(host, int(port))
     owner = CableOwner(ground.store, phones, ground.config, app, host_port)

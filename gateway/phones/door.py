@@ -142,6 +142,7 @@ class Phones:
             await self._adopt(_row(request, key, pairing.serialno, self._clock.now_ms()))
         except StoreUnavailable:
             raise PairingRefused("storage_unavailable", CATALOGUE["storage_unavailable"].hint, 503) from None
+        pairing.used_by = request.install
         log.info("phone.paired", install_id=request.install, model=request.model, over_usb=not pin)
         here = self.gateway
         return PairAnswer(here.id, here.name, key, proof, here.urls, here.pin)
@@ -156,6 +157,10 @@ class Phones:
     def begin_pairing(self, serialno: str | None = None) -> Pairing:
         """Make a pairing for a person, or for the cable of one phone."""
         return self._pairings.begin(serialno)
+
+    def pairing(self, ticket: str) -> Pairing | None:
+        """Find a pairing that was made for a person, open or ended."""
+        return self._pairings.of(ticket)
 
     def expect(self, serialno: str) -> None:
         """Note that a person sets up the phone with this serial number, which may be paired over the LAN already."""
@@ -265,7 +270,7 @@ class Phones:
         self._later(self._tell_conflict(install_id, why))
 
     async def _tell_conflict(self, install_id: str, why: str) -> None:
-        await self._store.emit(TENANT, "device.conflict", {"id": install_id, "reason": why})
+        await self._store.conflict(install_id, why)
 
     def _seen(self, row: PhoneRow) -> None:
         now_ms = self._clock.now_ms()

@@ -67,6 +67,10 @@ class LinkListeners:
         """Tell where phones on the LAN dial at this moment, and the pin; nothing while the listener is shut."""
         return tuple(f"wss://{host}{LINK_PATH}" for host in self._hosts()), self._pin
 
+    def reachable(self) -> Reachable:
+        """Tell the same with addresses alone; no host while the listener is shut."""
+        return Reachable(self._hosts(), self._pin)
+
     @property
     def is_open_on_lan(self) -> bool:
         return self._port is not None

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.http.services import PairingState
 
 LIFE_S = 300
 """Five minutes: time to find the phone and open the app, too short to be found in a photograph later."""
@@ -21,14 +25,16 @@ TYPED_CHARACTERS = 8
 """40 bits: enough for five tries within five minutes, short enough to be typed."""
 
 OPEN_MAX = 64
-"""Pairings open at a time; beyond it the oldest goes. Twenty phones on one hub are the most that was measured."""
+"""Pairings open at a time, and as many that have ended; beyond it the oldest goes. Twenty phones on one hub are the
+most that was measured."""
 
 
 @dataclass(slots=True)
 class Pairing:
     """One pairing that may be used. ``serialno`` is that of the phone whose cable the code goes over, None on the LAN.
 
-    ``typed_code`` is None where nobody types. Times: monotonic s.
+    ``typed_code`` is None where nobody types. ``ticket`` names it in the address of its page; None over a cable, which
+    has no page. ``used_by`` is the install id of the phone that has its key. Times: monotonic s.
     """
 
     code: str
@@ -37,6 +43,16 @@ class Pairing:
     ends_s: float
     tries_left: int = TRIES
     used: bool = False
+    ticket: str | None = None
+    used_by: str | None = None
+
+    def state(self, now_s: float) -> PairingState:
+        """Say whether it may still be used, and if not, why."""
+        if self.used:
+            return "used"
+        if self.ends_s <= now_s:
+            return "over"
+        return "open" if self.tries_left > 0 else "spent"
 
     def codes(self) -> tuple[str, ...]:
         """Both codes, the long one first."""
@@ -50,6 +66,7 @@ class Pairings:
         self._make_code = make_code
         self._monotonic_s = monotonic_s
         self._open: list[Pairing] = []
+        self._ended: list[Pairing] = []
 
     def begin(self, serialno: str | None = None) -> Pairing:
         """Make a pairing; a code for the same cable ends the one before."""
@@ -59,6 +76,8 @@ class Pairings:
         typed = self._make_code(TYPED_CHARACTERS) if serialno is None else None
         ends_s = self._monotonic_s() + LIFE_S
         pairing = Pairing(self._make_code(LONG_CHARACTERS), typed, serialno, ends_s)
+        if serialno is None:
+            pairing.ticket = self._make_code(LONG_CHARACTERS)
         self._open = [*self._open, pairing][-OPEN_MAX:]
         return pairing
 
@@ -84,6 +103,11 @@ class Pairings:
         right.used = True
         return first
 
+    def of(self, ticket: str) -> Pairing | None:
+        """Find a pairing by its ticket, also one that has ended: its page says so in words."""
+        self._forget_ended()
+        return next((p for p in (*self._open, *self._ended) if p.ticket == ticket), None)
+
     def waits_for(self, serialno: str) -> bool:
         """Say whether a code for this phone's cable is open."""
         self._forget_ended()
@@ -91,4 +115,7 @@ class Pairings:
 
     def _forget_ended(self) -> None:
         now_s = self._monotonic_s()
-        self._open = [p for p in self._open if p.ends_s > now_s and p.tries_left > 0 and not p.used]
+        ended = [p for p in self._open if p.state(now_s) != "open"]
+        if ended:
+            self._open = [p for p in self._open if p.state(now_s) == "open"]
+            self._ended = [*self._ended, *(p for p in ended if p.ticket is not None)][-OPEN_MAX:]

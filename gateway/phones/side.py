@@ -6,6 +6,7 @@ Source: design, *Layout*; docs/link.md.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
@@ -15,6 +16,7 @@ from device_bridge.apk import ApkError
 from gateway.attachment import Attachments
 from gateway.phones.actions import PhoneActions
 from gateway.phones.cable import Cable, reach_for_cables
+from gateway.phones.companion_app import CompanionApp
 from gateway.phones.door import Identity, Phones
 from gateway.phones.ground import Ground
 from gateway.phones.listeners import LinkListeners
@@ -38,6 +40,7 @@ class PhoneSide:
             partial(phone_line_settings, ground.config),
         )
         self._cable: Cable | None = None
+        self._app: CompanionApp | None = None
         self.link_port = 0
 
     async def start(self) -> None:
@@ -53,12 +56,16 @@ class PhoneSide:
             await self._listeners.reopen(self._phones)
         self.link_port = await self._listeners.open_loopback(self._phones)
         log.info("link.loopback", port=self.link_port)
-        self._cable = await self._reach_for_cables() if self._config.adb.enabled else None
+        self._app = await self._carried_app()
+        if self._config.adb.enabled and self._app is not None:
+            self._cable = await reach_for_cables(
+                self._ground, self._phones, self._app, self.link_port, self._found
+            )
 
     @property
     def actions(self) -> PhoneActions:
         """What can be asked of phones; after :meth:`start`."""
-        return PhoneActions(self._phones, self._listeners, self._ground.clock, self._cable)
+        return PhoneActions(self._phones, self._listeners, self._ground.clock, self._cable, self._app)
 
     @property
     def paired(self) -> int:
@@ -73,9 +80,9 @@ class PhoneSide:
         await self._listeners.close()
         await self._phones.settle()
 
-    async def _reach_for_cables(self) -> Cable | None:
+    async def _carried_app(self) -> CompanionApp | None:
         try:
-            return await reach_for_cables(self._ground, self._phones, self.link_port, self._found)
+            return await asyncio.to_thread(CompanionApp, self._ground.directory.app_key)
         except ApkError as error:
             log.warning("companion.missing", reason=str(error))
             return None

@@ -1,10 +1,12 @@
-"""Owns which country a SIM is from: the mobile country code at the head of its IMSI.
+"""Owns which country a SIM is from: by its IMSI, else by its ICCID, else by its own number.
 
-Knows no line and no number. Shared and international codes (001, 901) have no country.
-Source: ITU-T E.212 (list of mobile country codes), ISO 3166-1.
+Knows no line. Shared and international codes (001, 901, +883) have no country.
+Source: ITU-T E.212 (mobile country codes), E.118 (an ICCID begins with 89 and a calling code), E.164, ISO 3166-1.
 """
 
 from __future__ import annotations
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 _CODES = """
 202 GR 204 NL 206 BE 208 FR 212 MC 213 AD 214 ES 216 HU 218 BA 219 HR 220 RS 221 XK 222 IT 225 VA 226 RO 228 CH
@@ -32,3 +34,24 @@ COUNTRY_OF_MCC: dict[str, str] = dict(zip(_words[::2], _words[1::2], strict=True
 def country_of_imsi(imsi: str | None) -> str | None:
     """Say the country (ISO 3166-1, two letters) of a SIM; None where its IMSI is hidden or belongs to none."""
     return COUNTRY_OF_MCC.get(imsi[:3]) if imsi else None
+
+
+def country_of_sim(imsi: str | None, iccid: str | None, number: str | None) -> str | None:
+    """Say the country of a SIM by what is known of it; phones hide the IMSI, many SIMs do not know their number."""
+    return (
+        country_of_imsi(imsi)
+        or _by_calling_code((iccid or "").removeprefix("89") if (iccid or "").startswith("89") else "")
+        or _by_calling_code((number or "").removeprefix("+") if (number or "").startswith("+") else "")
+    )
+
+
+def _by_calling_code(digits: str) -> str | None:
+    """The main country of the calling code that digits begin with; no code is the beginning of another."""
+    for length in (1, 2, 3):
+        code = digits[:length]
+        regions = (
+            COUNTRY_CODE_TO_REGION_CODE.get(int(code)) if code.isdigit() and len(code) == length else None
+        )
+        if regions:
+            return None if regions[0] == "001" else regions[0]
+    return None

@@ -1,7 +1,7 @@
-"""Owns what may stand in ``to``: the grammar, E.164, the sandbox range and the numbers nobody may text.
+"""Owns what may stand in ``to``: the grammar, E.164, the sandbox range, short codes and what nobody may text.
 
-Knows no route, no line and no HTTP. Pure apart from a cache of numbers already judged.
-Source: ITU-T E.164; phonenumbers for national plans; emergency numbers of 3GPP TS 22.101 §10.1 and national lists.
+Knows no route, no scope and no HTTP. Pure apart from a cache of numbers already judged.
+Source: ITU-T E.164; rules NUM-1 to NUM-6; the plans themselves are in ``number_plan``.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import phonenumbers
-from phonenumbers import shortnumberinfo
+
+from gateway.policy import number_plan as plan
+from gateway.policy.quoting import quoted
 
 SANDBOX_PREFIX = "+999"
 """Not assigned by E.164 and never will be a country; only emulated lines know it."""
@@ -21,28 +24,47 @@ _GRAMMAR = re.compile(r"\+?[0-9][0-9 ().\-/]{1,23}", re.ASCII)
 _FORMATTING = str.maketrans("", "", " ().-/")
 _SANDBOX = re.compile(r"\+999[0-9]{1,12}", re.ASCII)  # E.164: 15 digits in all
 
-_EMERGENCY = re.compile(
-    r"\+?(000|08|110|111|112|113|114|116[0-9]{3}|117|118|119|911|933|988|995|999)", re.ASCII
-)
-"""Refused whatever the country; the library lacks some of them (FR 114 is the emergency number for texts)."""
-
 _FIX = "Write it with the country code and digits only, like +44 7700 900123."
 
-_CACHED_NUMBERS = 32_768
+_CACHED_NUMBERS = 16_384
 """Judged recipients kept (about 6 MB): the library takes 0.1 ms a number, a school texts the same 1,000 parents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A number that may be texted. ``sandbox``: only emulated lines reach it."""
+    """A number that may be texted. ``sandbox``: only emulated lines reach it.
+
+    ``country`` is the main country of the calling code (GB for all of +44, 001 for codes of no country); of a short
+    code, where it is sent from if that is known. ``short``: ``e164`` is a short code, digits without "+"; the caller
+    asks for its scope.
+    """
 
     e164: str
     sandbox: bool
     warnings: tuple[str, ...] = ()
+    country: str | None = None
+    calling_code: int | None = None
+    short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRules:
+    """What an organisation sets.
+
+    ``allow_numbers`` are prefixes in E.164 ("+44909"), or of short codes as digits ("3639"), that may be premium;
+    ``allow_short_codes`` are whole codes.
+    """
+
+    check: Literal["possible", "valid"] = "possible"
+    allow_numbers: tuple[str, ...] = ()
+    allow_short_codes: tuple[str, ...] = ()
 
 
 class NumberRefused(ValueError):
-    """``code`` is ``invalid_number`` or ``emergency_number``; ``detail`` says why and the fix."""
+    """``code`` is ``invalid_number``, ``premium_number``, ``short_code_not_allowed`` or ``emergency_number``.
+
+    ``detail`` says why and the fix.
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -53,69 +75,121 @@ class NumberRefused(ValueError):
 class NumberPolicy:
     """Judges recipients, with the country of numbers that are written without a country code (or None)."""
 
-    def __init__(self, default_region: str | None = None) -> None:
+    def __init__(self, default_region: str | None = None, rules: NumberRules | None = None) -> None:
         self.default_region = default_region
-        self._judge: Callable[[str], Recipient] = lru_cache(maxsize=_CACHED_NUMBERS)(self._judged)
+        self.rules = rules or NumberRules()
+        self._short_codes = frozenset(self.rules.allow_short_codes)
+        self._judge: Callable[[str, tuple[str, ...]], Recipient] = lru_cache(maxsize=_CACHED_NUMBERS)(
+            self._judged
+        )
 
-    def recipient(self, written: str) -> Recipient:
+    def recipient(self, written: str, line_countries: tuple[str, ...] = ()) -> Recipient:
         """Read a number as people write it.
 
         Args:
-            written: E.164, or national when a default region is set; spaces and ``().-/`` are ignored.
+            written: E.164, or national when a default region is set; spaces and ``().-/`` are ignored. Three to eight
+                digits without "+" or a leading 0 are a short code, unless they are an assigned number of the default
+                region.
+            line_countries: Countries (ISO 3166-1) of the lines that could carry it: short codes, emergency numbers
+                among them, mean what they mean there.
 
         Raises:
-            NumberRefused: not a number, of a length its country does not have, or an emergency number.
+            NumberRefused: not a number, of a length its country does not have, premium, an emergency number, or a
+                short code that is not listed.
         """
         if not _GRAMMAR.fullmatch(written):
-            raise NumberRefused("invalid_number", f"{_quoted(written)} is not a phone number. {_FIX}")
-        return self._judge(written.translate(_FORMATTING))
+            raise NumberRefused("invalid_number", f"{quoted(written)} is not a phone number. {_FIX}")
+        digits = written.translate(_FORMATTING)
+        # With a country code the line changes nothing, so such numbers are kept once.
+        return self._judge(digits, () if digits[0] == "+" else line_countries)
 
-    def _judged(self, digits: str) -> Recipient:
-        if _EMERGENCY.fullmatch(digits):
+    def _judged(self, digits: str, line_countries: tuple[str, ...]) -> Recipient:
+        if plan.is_emergency_everywhere(digits):
             raise _emergency(digits)
         if digits.startswith(SANDBOX_PREFIX):
             if not _SANDBOX.fullmatch(digits):
                 raise NumberRefused(
                     "invalid_number",
-                    f"{_quoted(digits)} is not a sandbox number. Write +999 and 1 to 12 more digits.",
+                    f"{quoted(digits)} is not a sandbox number. Write +999 and 1 to 12 more digits.",
                 )
             return Recipient(digits, sandbox=True)
-        return self._real(digits)
+        if digits.startswith("+"):
+            return self._number(digits, None)
+        return self._without_country_code(digits, line_countries)
 
-    def _real(self, digits: str) -> Recipient:
-        region = None if digits.startswith("+") else self.default_region
-        if region is None and not digits.startswith("+"):
+    def _without_country_code(self, digits: str, line_countries: tuple[str, ...]) -> Recipient:
+        region = self.default_region
+        home = () if region is None else (region,)
+        sent_from = tuple(dict.fromkeys(home + line_countries))
+        # So few digits go out as they stand, from any of the lines; more of them behind a country code.
+        if plan.reaches_emergency(digits, sent_from if len(digits) <= plan.SHORT_CODE_DIGITS_MAX else home):
+            raise _begins_as_emergency(digits)
+        if plan.is_short(digits):
+            if plan.is_premium_short_code(digits, sent_from) and not self._allowed(digits):
+                raise _premium(digits)
+            if region is None or not plan.is_local_number(digits, region):
+                return self._short_code(digits, sent_from)
+        if region is None:
             raise NumberRefused(
                 "invalid_number",
-                f"{_quoted(digits)} has no country code. Write it like +44 7700 900123,"
+                f"{quoted(digits)} has no country code. Write it like +44 7700 900123,"
                 " or set default_region for local numbers.",
             )
-        if region is not None and (
-            shortnumberinfo.is_emergency_number(digits, region)
-            or shortnumberinfo.connects_to_emergency_number(digits, region)
-        ):
-            raise _emergency(digits)
+        return self._number(digits, region)
+
+    def _short_code(self, digits: str, sent_from: tuple[str, ...]) -> Recipient:
+        if digits not in self._short_codes:
+            raise NumberRefused(
+                "short_code_not_allowed",
+                f"{digits} has no country code, which makes it a short code, and policy.allow_short_codes does not"
+                " list it. List it there; or, if a phone is meant, write it like +44 7700 900123.",
+            )
+        country = sent_from[0] if len(sent_from) == 1 else self.default_region
+        return Recipient(digits, sandbox=False, country=country, short=True)
+
+    def _number(self, digits: str, region: str | None) -> Recipient:
         try:
             number = phonenumbers.parse(digits, region)
         except phonenumbers.NumberParseException:
             raise NumberRefused(
-                "invalid_number", f"{_quoted(digits)} has no country code that exists. {_FIX}"
+                "invalid_number", f"{quoted(digits)} has no country code that exists. {_FIX}"
             ) from None
-        if not phonenumbers.is_possible_number(number):
+        possible = phonenumbers.is_possible_number_with_reason(number)
+        local = possible == phonenumbers.ValidationResult.IS_POSSIBLE_LOCAL_ONLY
+        if possible != phonenumbers.ValidationResult.IS_POSSIBLE and not local:
             raise NumberRefused(
-                "invalid_number", f"{_quoted(digits)} has a length that its country does not use. {_FIX}"
+                "invalid_number", f"{quoted(digits)} has a length that its country does not use. {_FIX}"
             )
         e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
         if e164.startswith(SANDBOX_PREFIX):
-            raise NumberRefused("invalid_number", f"{_quoted(digits)} cannot be dialled. {_FIX}")
-        warnings = () if _is_assigned(number) else ("unassigned_range",)
-        return Recipient(e164, sandbox=False, warnings=warnings)
+            raise NumberRefused("invalid_number", f"{quoted(digits)} cannot be dialled. {_FIX}")
+        if plan.is_emergency_abroad(number):
+            raise _emergency(e164)
+        if local:
+            # The library calls it possible; but a text to it reaches nobody who was meant.
+            raise NumberRefused(
+                "invalid_number", f"{quoted(digits)} is too short: its area code is missing. {_FIX}"
+            )
+        # One question for both: the library knows no kind for a number of an unassigned range.
+        kind = phonenumbers.number_type(number)
+        if plan.is_premium(number, kind) and not self._allowed(e164):
+            raise _premium(e164)
+        if kind == plan.UNASSIGNED and self.rules.check == "valid":
+            raise NumberRefused(
+                "invalid_number",
+                f"{e164} is in a range that its country gave to nobody. Check the digits, or set"
+                ' messages.number_check = "possible".',
+            )
+        return Recipient(
+            e164,
+            sandbox=False,
+            warnings=("unassigned_range",) if kind == plan.UNASSIGNED else (),
+            country=plan.main_country(number),
+            calling_code=number.country_code,
+        )
 
-
-def _is_assigned(number: phonenumbers.PhoneNumber) -> bool:
-    # Most numbers belong to the main country of their code; asking for that one first halves the cost.
-    main = phonenumbers.region_code_for_country_code(number.country_code or 0)
-    return phonenumbers.is_valid_number_for_region(number, main) or phonenumbers.is_valid_number(number)
+    def _allowed(self, number: str) -> bool:
+        return number.startswith(self.rules.allow_numbers)
 
 
 def _emergency(digits: str) -> NumberRefused:
@@ -125,7 +199,17 @@ def _emergency(digits: str) -> NumberRefused:
     )
 
 
-def _quoted(written: str) -> str:
-    """Quote what was written, cut and in ASCII, so that neither a log nor a terminal can be misled by it."""
-    short = written if len(written) <= 32 else written[:31] + "…"
-    return '"' + "".join(c if c.isprintable() else "?" for c in short) + '"'
+def _begins_as_emergency(digits: str) -> NumberRefused:
+    return NumberRefused(
+        "emergency_number",
+        f"{digits} is or begins with an emergency number; texts to it are never sent. If a phone is meant, write it"
+        " with the country code, like +44 7700 900123; in an emergency, call.",
+    )
+
+
+def _premium(number: str) -> NumberRefused:
+    return NumberRefused(
+        "premium_number",
+        f"{number} is a premium-rate or shared-cost number: a text to it costs extra. Check it; if you mean it,"
+        " list it or its first digits in policy.allow_numbers.",
+    )

@@ -11,7 +11,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from device_bridge.device import DeviceHealth, PartsCap
+from device_bridge.sms.catalogue import CATALOGUE as OF_DEVICES
 from device_bridge.sms.outcome import Outcome, OutcomeClass
+from gateway.errors import CATALOGUE
 from gateway.message import (
     Inbound,
     Message,
@@ -21,10 +23,20 @@ from gateway.message import (
     PartState,
     TimelineEntry,
 )
+from gateway.policy.tariff import Tariff
 from gateway.store.crypto import DamagedRow
-from gateway.store.rows import DeliveryRow, DeviceRow, KeyRow, LineRow, LineStateName, WebhookRow
+from gateway.store.rows import (
+    DeliveryRow,
+    DeviceRow,
+    KeyRow,
+    LineRow,
+    LineStateName,
+    LineUse,
+    WebhookRow,
+)
 from gateway.store.transaction import Row, Tx
 
+NO_USE = LineUse()
 DAMAGED = "\ufffd"
 """Shown in the place of a text that fails authentication."""
 
@@ -39,6 +51,10 @@ def outcome_from_json(text: str | None) -> Outcome | None:
     fields = json.loads(text)
     fields["outcome_class"] = OutcomeClass(fields["outcome_class"])
     fields["backoff_s"] = tuple(fields["backoff_s"])
+    ours = CATALOGUE.get(fields["code"])
+    if ours is not None and (fields["title"], fields["hint"]) == OF_DEVICES.get(fields["code"]):
+        # People read the same words of a code everywhere; what a driver says of one case only stays its own.
+        fields |= {"title": ours.title, "hint": ours.hint}
     return Outcome(**{name: fields[name] for name in Outcome.__dataclass_fields__ if name in fields})
 
 
@@ -53,7 +69,7 @@ def load_message(tx: Tx, row: Row, *, with_text: bool = True) -> Message:
     """Read a message; a text that fails authentication is shown as damaged, the rest of the row is served."""
     text = octets = None
     if with_text:
-        text = _shown(tx, f"message|text|{row['id']}", row["text"])
+        text = shown(tx, f"message|text|{row['id']}", row["text"])
         octets = _shown_octets(tx, f"message|octets|{row['id']}", row["octets"])
     return Message(
         id=row["id"],
@@ -93,6 +109,12 @@ def load_message(tx: Tx, row: Row, *, with_text: bool = True) -> Message:
         expires_at_ms=row["expires_at"],
         sent_at_ms=row["sent_at"],
         delivered_at_ms=row["delivered_at"],
+        country=row["country"],
+        template_id=row["template_id"],
+        template_version=row["template_version"],
+        cost_micro=row["cost"],
+        currency=row["currency"],
+        passes=row["passes"],
     )
 
 
@@ -105,7 +127,7 @@ def load_for_air(tx: Tx, row: Row) -> Message:
     )
 
 
-def _shown(tx: Tx, where: str, sealed: bytes | None) -> str | None:
+def shown(tx: Tx, where: str, sealed: bytes | None) -> str | None:
     """Unseal a text for reading: a damaged one is shown as such, and the rest of its row is served."""
     try:
         return tx.unseal_text(where, sealed)
@@ -168,21 +190,27 @@ def load_inbound(tx: Tx, row: Row) -> Inbound:
         sender=row["sender"],
         line=row["line"],
         to=row["to_number"],
-        text=_shown(tx, f"inbound|text|{inbound_id}", row["text"]),
+        text=shown(tx, f"inbound|text|{inbound_id}", row["text"]),
         octets=_shown_octets(tx, f"inbound|octets|{inbound_id}", row["octets"]),
         port=row["port"],
         parts=row["parts"],
         complete=bool(row["complete"]),
         type=row["type"],
         keyword=row["keyword"],
-        url=_shown(tx, f"inbound|url|{inbound_id}", row["url"]),
+        url=shown(tx, f"inbound|url|{inbound_id}", row["url"]),
         received_at_ms=row["received_at"],
         sent_at_ms=row["sent_at"],
         pdus=pdus,
+        tags=json.loads(row["tags"]),
+        ignored=bool(row["ignored"]),
     )
 
 
-def load_line(row: Row, queued: int = 0, sent_today: int = 0) -> LineRow:
+def load_tariff(text: str | None) -> Tariff | None:
+    return None if text is None else Tariff(**json.loads(text))
+
+
+def load_line(row: Row, queued: int = 0, use: LineUse = NO_USE) -> LineRow:
     return LineRow(
         id=row["id"],
         tenant=row["tenant"],
@@ -207,8 +235,14 @@ def load_line(row: Row, queued: int = 0, sent_today: int = 0) -> LineRow:
         per_day=row["per_day"],
         last_seen_ms=row["last_seen"],
         held_until_ms=row["held_until"],
+        per_hour=row["per_hour"],
+        per_month=row["per_month"],
+        recipients_per_month=row["recipients_per_month"],
+        billing_day=row["billing_day"] or 1,
+        tariff=load_tariff(row["tariff"]),
+        quiet_hours=row["quiet_hours"],
         queued=queued,
-        sent_today=sent_today,
+        use=use,
     )
 
 
@@ -262,6 +296,7 @@ def load_key(row: Row) -> KeyRow:
         last_used_ms=row["last_used"],
         last_address=row["last_address"],
         networks=tuple(json.loads(row["networks"])),
+        successor_id=row["successor"],
     )
 
 
@@ -282,10 +317,11 @@ def load_webhook(tx: Tx, row: Row) -> WebhookRow:
         failures_in_row=row["failures_in_row"],
         open_until_ms=row["open_until"],
         last_success_ms=row["last_success"],
+        failing_since_ms=row["failing_since"],
     )
 
 
-def load_delivery(row: Row) -> DeliveryRow:
+def load_delivery(tx: Tx, row: Row) -> DeliveryRow:
     return DeliveryRow(
         id=row["id"],
         webhook_id=row["webhook_id"],
@@ -301,6 +337,8 @@ def load_delivery(row: Row) -> DeliveryRow:
         last_ms=row["last_ms"],
         created_at_ms=row["created_at"],
         finished_at_ms=row["finished_at"],
+        took_ms=row["took_ms"],
+        said=shown(tx, f"delivery|said|{row['id']}", row["said"]),
     )
 
 

@@ -7,7 +7,10 @@ Source: rules KEY-2, KEY-5.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
+from gateway.representation import rfc3339
+from gateway.store import audit, schedules
 from gateway.store.convert import load_key
 from gateway.store.protocol import NotFound
 from gateway.store.rows import KeyRow
@@ -18,10 +21,12 @@ _COLUMNS = {
     "revoked_at_ms": "revoked_at",
     "last_used_ms": "last_used",
     "last_address": "last_address",
+    "successor_id": "successor",
 }
+"""Field of :class:`KeyRow` → column. When a key was last used is a note and no deed."""
 
 
-def add_key(tx: Tx, row: KeyRow) -> None:
+def add_key(tx: Tx, row: KeyRow, by: str) -> None:
     tx.run(
         "credential_insert",
         id=row.id,
@@ -35,6 +40,8 @@ def add_key(tx: Tx, row: KeyRow) -> None:
         created_at=row.created_at_ms,
         expires_at=row.expires_at_ms,
     )
+    said = {"name": row.name, "scopes": list(row.scopes), "expires_at": rfc3339(row.expires_at_ms)}
+    _tell(tx, row, "key.created", by, said)
 
 
 def key(tx: Tx, public_id: str) -> KeyRow | None:
@@ -46,8 +53,8 @@ def keys(tx: Tx, tenant: str) -> tuple[KeyRow, ...]:
     return tuple(load_key(row) for row in tx.rows("credentials_of", tenant=tenant))
 
 
-def change_key(tx: Tx, tenant: str, key_id: str, changes: dict[str, object]) -> KeyRow:
-    """Change dates of a key. Raises NotFound."""
+def change_key(tx: Tx, tenant: str, key_id: str, changes: dict[str, object], by: str) -> KeyRow:
+    """Change dates of a key, or say which one takes its place. Raises NotFound."""
     row = tx.one("credential_by_id", id=key_id, tenant=tenant)
     if row is None:
         raise NotFound
@@ -57,4 +64,15 @@ def change_key(tx: Tx, tenant: str, key_id: str, changes: dict[str, object]) -> 
     changed = tx.one("credential_by_id", id=key_id, tenant=tenant)
     if changed is None:
         raise NotFound
-    return load_key(changed)
+    was, now = load_key(row), load_key(changed)
+    if now.revoked_at_ms != was.revoked_at_ms:
+        _tell(tx, now, "key.revoked", by, {"name": now.name})
+        schedules.key_revoked(tx, tenant, key_id)
+    elif now.expires_at_ms != was.expires_at_ms:
+        ends = {"expires_at": [rfc3339(was.expires_at_ms), rfc3339(now.expires_at_ms)]}
+        _tell(tx, now, "key.changed", by, {"name": now.name, "changed": ends})
+    return now
+
+
+def _tell(tx: Tx, row: KeyRow, action: str, by: str, detail: Mapping[str, object]) -> None:
+    audit.append(tx, audit.Deed(action, by, row.tenant, f"key:{row.id}", detail, row.sandbox))

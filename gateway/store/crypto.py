@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hmac
 import json
 import os
 import secrets
@@ -21,6 +22,8 @@ _CLEAR = 0x00
 _KEY_ID_LEN = 4
 _NONCE_LEN = 12
 _HEAD_LEN = 1 + _KEY_ID_LEN + _NONCE_LEN
+_CHAIN = b"audit trail"
+"""What the key of the audit trail is derived from, beside a data key."""
 
 
 class KeyRingError(Exception):
@@ -41,6 +44,9 @@ class KeyRing:
     def __init__(self, keys: dict[bytes, bytes], newest: bytes | None) -> None:
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._newest = newest
+        self._chains = {key_id.hex(): hmac.digest(key, _CHAIN, "sha256") for key_id, key in keys.items()}
+        self.chain_id = "" if newest is None else newest.hex()
+        """Id of the key under which entries of the audit trail are chained now; "" when there is no key at all."""
 
     @classmethod
     def clear(cls) -> KeyRing:
@@ -95,6 +101,8 @@ class KeyRing:
         """The same ring for ``store.encrypt = false``: opens what was sealed before, seals nothing new."""
         ring = KeyRing({}, None)
         ring._ciphers = self._ciphers
+        # A trail that anybody could chain anew proves nothing, so it has its key whether texts are sealed or not.
+        ring._chains, ring.chain_id = self._chains, self.chain_id
         return ring
 
     @property
@@ -105,6 +113,14 @@ class KeyRing:
     def newest_id(self) -> str | None:
         """Id of the key that seals; None when nothing is sealed."""
         return None if self._newest is None else self._newest.hex()
+
+    def chain_key(self, chain_id: str) -> bytes | None:
+        """Give the key of the audit trail that is derived from a data key; None when the ring lacks that one.
+
+        A ring without any key chains with a constant: such a trail shows damage, and no intent."""
+        if not self._chains and not chain_id:
+            return _CHAIN
+        return self._chains.get(chain_id)
 
     def seal(self, where: str, value: bytes) -> bytes:
         """Encrypt ``value`` for the row that ``where`` names (``table|column|row id``)."""

@@ -11,6 +11,7 @@ import base64
 import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Any
 
 from gateway.ids import new_id
@@ -18,8 +19,14 @@ from gateway.message import Message, Witness
 from gateway.representation import Json, message_json
 from gateway.store.convert import load_inbound, load_message
 from gateway.store.protocol import NotFound
-from gateway.store.rows import Event, View
+from gateway.store.rows import Event, EventPage, View
 from gateway.store.transaction import Row, Tx
+
+LET_GO = "events_let_go"
+"""The fact that holds the seq up to which events may have been dropped."""
+
+PRUNE_ROWS = 500
+"""Events looked at in one transaction: bounds how long claims wait behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +110,16 @@ def matches(patterns: list[str], event_type: str) -> bool:
     return any(fnmatchcase(event_type, pattern) for pattern in patterns)
 
 
-def message_event(tx: Tx, row: Row, event_type: str, **more: Any) -> None:
-    """Write a public event about a message with its snapshot (``row`` is the message as it now is)."""
-    event_of(tx, load_message(tx, row, with_text=False), event_type, **more)
+def message_event(tx: Tx, row: Row, event_type: str, **more: Any) -> int:
+    """Write a public event about a message with its snapshot (``row`` is the message as it now is); returns its seq."""
+    return event_of(tx, load_message(tx, row, with_text=False), event_type, **more)
 
 
-def event_of(tx: Tx, message: Message, event_type: str, **more: Any) -> None:
-    """Write a public event about a message; its text is left out of the snapshot."""
+def event_of(tx: Tx, message: Message, event_type: str, **more: Any) -> int:
+    """Write a public event about a message; its text is left out of the snapshot. Returns its seq."""
     snapshot = message_json(message, tx.now_ms)
     snapshot["text"] = snapshot["data_base64"] = None
-    append(
+    seq, _ = append(
         tx,
         Happened(
             type=event_type,
@@ -124,6 +131,7 @@ def event_of(tx: Tx, message: Message, event_type: str, **more: Any) -> None:
             **more,
         ),
     )
+    return seq
 
 
 def read_event(tx: Tx, event_id: str, *, with_text: bool) -> Event:
@@ -139,6 +147,44 @@ def events_after(tx: Tx, view: View, seq: int, limit: int) -> tuple[Event, ...]:
         "events_after", tenant=view.tenant, sandbox_only=int(view.sandbox_only), seq=seq, limit=limit
     )
     return tuple(_event(tx, row, with_text=True) for row in rows)
+
+
+def event_page(tx: Tx, view: View, seq: int, limit: int) -> EventPage:
+    """Read what a viewer may see after ``seq``, and the ends of what there is, on one snapshot.
+
+    Who goes on after the last seq of a page skips nothing: writers exclude one another from the first statement to the
+    commit (BEGIN IMMEDIATE, other processes included), so a smaller seq can never be committed after a larger one was
+    seen. A database that hands out numbers before the commit needs a lock at :func:`append` to keep this.
+    """
+    let_go = _let_go(tx)
+    newest = tx.one("event_newest")
+    return EventPage(
+        events=events_after(tx, view, seq, limit) if limit else (),
+        let_go=let_go,
+        newest=max(let_go, (newest["seq"] if newest else None) or 0),
+    )
+
+
+def prune(tx: Tx, kept_ms: int) -> bool:
+    """Let some events go that are older than ``kept_ms``; True while there may be more.
+
+    What is the history of a stored message stays for its timeline, and what a delivery waits with for its receiver;
+    streams do not show either any more. A clock that was set back keeps what stands behind it for longer.
+    """
+    let_go = _let_go(tx)
+    rows = tx.rows("events_in_order", after=let_go, limit=PRUNE_ROWS)
+    old = list(takewhile(lambda row: row["at"] < tx.now_ms - kept_ms, rows))
+    if not old:
+        return False
+    until: int = old[-1]["seq"]
+    tx.run("events_forget", after=let_go, until=until)
+    tx.run("fact_put", name=LET_GO, value=str(until))
+    return len(old) == PRUNE_ROWS
+
+
+def _let_go(tx: Tx) -> int:
+    row = tx.one("fact_get", name=LET_GO)
+    return int(row["value"]) if row else 0
 
 
 def _event(tx: Tx, row: Row, *, with_text: bool) -> Event:

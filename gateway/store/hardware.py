@@ -7,20 +7,23 @@ Source: design, *Words*: identity is ICCID or IMSI, never a port.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from device_bridge.device import DeviceInfo, LineHealth, LineIdentity
 from device_bridge.sms.outcome import Outcome
 from gateway.ids import new_id
 from gateway.representation import Json
-from gateway.store.convert import load_device, load_line, outcome_to_json
+from gateway.store import audit, eta, ledger
+from gateway.store.convert import load_device, load_line, outcome_from_json, outcome_to_json
 from gateway.store.events import Happened, append
 from gateway.store.protocol import NotFound
 from gateway.store.rows import DeviceRow, LineRow, LineSettings, View
 from gateway.store.transaction import Row, Tx
 
 TENANT = "default"
+NO_CREDIT = "no_credit"
 
 
 def device_seen(tx: Tx, seen: DeviceInfo, reason: Outcome | None, *, attached: bool) -> None:
@@ -65,6 +68,8 @@ def line_seen(
     """Remember a SIM, where it is and how it is; writes ``line.up`` or ``line.down`` when its state changed."""
     row = tx.one("line_by_key", key=identity.key) or _new_line(tx, identity, device_id, settings)
     was = row["state"]
+    if device_id is not None and row["device_id"] not in (None, device_id):
+        _note_move(tx, row, device_id)
     columns = _columns(row)
     columns |= {
         "iccid": identity.iccid or row["iccid"],
@@ -91,6 +96,21 @@ def line_seen(
     return line
 
 
+def _note_move(tx: Tx, row: Row, device_id: str) -> None:
+    """Keep that a SIM sits in another device now; its history goes with it, so this is history and no event."""
+    append(
+        tx,
+        Happened(
+            type="line.moved",
+            tenant=row["tenant"],
+            sandbox=bool(row["emulated"]),
+            subject=row["id"],
+            line=row["id"],
+            snapshot={"id": row["id"], "from": row["device_id"], "to": device_id},
+        ),
+    )
+
+
 def _new_line(tx: Tx, identity: LineIdentity, device_id: str | None, settings: LineSettings) -> Row:
     device = tx.one("device_by_id", id=device_id) if device_id else None
     emulated = bool(device and device["emulated"])
@@ -108,8 +128,6 @@ def _new_line(tx: Tx, identity: LineIdentity, device_id: str | None, settings: L
         device_id=device_id,
         state="new",
         emulated=int(emulated),
-        per_minute=settings.per_minute,
-        per_day=settings.per_day,
         at=tx.now_ms,
     )
     return _row(tx, line_id)
@@ -153,11 +171,35 @@ def _announce(tx: Tx, line: LineRow) -> None:
 def hold_line(tx: Tx, line_id: str, reason: Outcome | None, until_ms: int | None) -> None:
     """Keep a line from sending until a time because of what the network said; None lets it go on."""
     row = _row(tx, line_id)
+    before = outcome_from_json(row["held_reason"])
+    if reason is not None and reason.code == NO_CREDIT and (before is None or before.code != NO_CREDIT):
+        _low_credit(tx, row)
     tx.run(
         "line_update",
         **(_columns(row) | {"held_until": until_ms, "held_reason": outcome_to_json(reason), "at": tx.now_ms}),
     )
     tx.touched |= {"lines", "queue"}
+
+
+def _low_credit(tx: Tx, row: Row) -> None:
+    append(
+        tx,
+        Happened(
+            type="line.low_credit",
+            tenant=row["tenant"],
+            sandbox=bool(row["emulated"]),
+            subject=row["id"],
+            public=True,
+            line=row["id"],
+            snapshot={
+                "id": row["id"],
+                "iccid": row["iccid"],
+                "label": row["label"],
+                "number": row["number"],
+                "reason": NO_CREDIT,
+            },
+        ),
+    )
 
 
 def detach_all(tx: Tx) -> None:
@@ -166,19 +208,40 @@ def detach_all(tx: Tx) -> None:
     tx.run("lines_detach")
 
 
-def lines(tx: Tx, view: View, day_start_ms: int) -> tuple[LineRow, ...]:
+def lines(tx: Tx, view: View) -> tuple[LineRow, ...]:
+    """List lines with what waits for them and what they have used."""
     rows = tx.rows("lines_of", tenant=view.tenant, sandbox_only=int(view.sandbox_only))
-    return tuple(_with_work(tx, row, day_start_ms) for row in rows)
+    counted: dict[str, tuple[int, int, int]] = {}
+    return tuple(_with_work(tx, row, counted) for row in rows)
 
 
-def _with_work(tx: Tx, row: Row, day_start_ms: int) -> LineRow:
-    routes = [f"line:{row['id']}", *(f"pool:{pool}" for pool in json.loads(row["pools"]))]
-    queued = 0
-    for route in routes:
-        found = tx.one("line_queued", tenant=row["tenant"], route=route)
-        queued += int(found["n"]) if found else 0
-    used = tx.one("line_use_since", line=row["id"], second=day_start_ms // 1000)
-    return load_line(row, queued, int(used["parts"]) if used else 0)
+def known_lines(tx: Tx, tenant: str) -> tuple[LineRow, ...]:
+    """List the lines of a tenant without counting their work."""
+    return tuple(load_line(row) for row in tx.rows("lines_of", tenant=tenant, sandbox_only=0))
+
+
+def _with_work(tx: Tx, row: Row, counted: dict[str, tuple[int, int, int]]) -> LineRow:
+    """Add to a line what waits for it.
+
+    ``counted`` are messages, parts and when the last is due, by route, so that a pool is counted once.
+    """
+    waiting: list[str] = []
+    queued = parts = last_due_ms = 0
+    for route in (f"line:{row['id']}", *(f"pool:{pool}" for pool in json.loads(row["pools"]))):
+        if route not in counted:
+            found = tx.one("line_queued", tenant=row["tenant"], route=route)
+            counted[route] = (
+                (found["n"], found["parts"] or 0, found["due"] or 0) if found is not None else (0, 0, 0)
+            )
+        n, n_parts, due_ms = counted[route]
+        if n:
+            waiting.append(route)
+            queued, parts = queued + n, parts + n_parts
+            last_due_ms = max(last_due_ms, due_ms)
+    line = load_line(row, queued, ledger.line_use(tx, row["id"], row["billing_day"] or 1))
+    estimate = eta.of_queue(tx, row, waiting, parts, last_due_ms)
+    eta_s = None if estimate.at_ms is None else max((estimate.at_ms - tx.now_ms) // 1000, 0)
+    return replace(line, eta_s=eta_s, eta_reason=estimate.reason)
 
 
 def line(tx: Tx, line_id: str) -> LineRow:
@@ -191,7 +254,7 @@ def devices(tx: Tx, view: View) -> tuple[DeviceRow, ...]:
     return tuple(load_device(row) for row in rows)
 
 
-def patch_line(tx: Tx, view: View, line_id: str, changes: dict[str, object]) -> LineRow:
+def patch_line(tx: Tx, view: View, line_id: str, changes: dict[str, object], by: str) -> LineRow:
     """Change what people may change. Raises NotFound."""
     row = _row(tx, line_id)
     if row["tenant"] != view.tenant or (view.sandbox_only and not row["emulated"]):
@@ -201,4 +264,15 @@ def patch_line(tx: Tx, view: View, line_id: str, changes: dict[str, object]) -> 
         columns[name] = json.dumps(value) if name == "pools" else value
     tx.run("line_update", **(columns | {"at": row["last_seen"]}))
     tx.touched |= {"lines", "queue"}
-    return load_line(_row(tx, line_id))
+    was, now = load_line(row), load_line(_row(tx, line_id))
+    changed = audit.changes_of(_told(was, changes), _told(now, changes))
+    if changed:
+        detail = {"label": now.label, "changed": changed}
+        audit.append(tx, audit.Deed("line.changed", by, view.tenant, f"line:{line_id}", detail, now.emulated))
+    return now
+
+
+def _told(row: LineRow, changes: Mapping[str, object]) -> dict[str, object]:
+    """Give what a row says of the fields of a change, as JSON can hold it."""
+    fields = asdict(row)
+    return {name: json.loads(json.dumps(fields.get(name), default=str)) for name in changes}

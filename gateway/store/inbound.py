@@ -1,10 +1,13 @@
 """Owns received messages: stored raw before anything else sees them, then joined from their parts.
 
-Knows no device. A TPDU that the network delivers twice is stored once; parts are joined whatever their order.
+Knows no device, and not what follows from a text: whole ones are given on in the same transaction. A TPDU that the
+network delivers twice is stored once; parts are joined whatever their order.
 Source: W3; 3GPP TS 23.040 §9.2.3.24.1 (concatenation), §9.2.3.11 (TP-SCTS tells a repetition from a new text).
 """
 
 from __future__ import annotations
+
+import json
 
 import structlog
 
@@ -14,9 +17,12 @@ from device_bridge.sms.wap_push import WAP_PUSH_PORTS, recognise_octets
 from gateway.ids import new_id
 from gateway.message import Inbound, InboundType
 from gateway.representation import inbound_json
+from gateway.store import conversations
 from gateway.store.convert import load_inbound
 from gateway.store.crypto import DamagedRow
 from gateway.store.events import Happened, append
+from gateway.store.inbound_effects import follow, hear
+from gateway.store.noted import Noted
 from gateway.store.rows import NewInbound
 from gateway.store.transaction import Row, Tx
 
@@ -122,6 +128,7 @@ def _join(tx: Tx, line: Row, parts: list[Part], at_ms: int) -> Inbound:
 
 def _write(tx: Tx, line: Row, new: NewInbound, part_ids: list[str], *, complete: bool = True) -> Inbound:
     inbound_id = new_id()
+    heard = hear(tx, line, new, complete=complete)
     tx.run(
         "inbound_insert",
         id=inbound_id,
@@ -135,6 +142,9 @@ def _write(tx: Tx, line: Row, new: NewInbound, part_ids: list[str], *, complete:
         parts=new.concat[1] if new.concat else 1,
         complete=int(complete),
         type=new.type,
+        keyword=None if heard.keyword is None else heard.keyword.kind,
+        tags=json.dumps(heard.tags),
+        ignored=int(heard.ignored),
         url=tx.seal(f"inbound|url|{inbound_id}", new.url),
         sandbox=line["emulated"],
         received_at=new.at_ms,
@@ -145,6 +155,7 @@ def _write(tx: Tx, line: Row, new: NewInbound, part_ids: list[str], *, complete:
     row = tx.one("inbound_by_id", id=inbound_id)
     if row is None:
         raise AssertionError("the inbound row of this transaction is missing")
+    conversations.received(tx, row)
     inbound = load_inbound(tx, row)
     append(
         tx,
@@ -154,11 +165,14 @@ def _write(tx: Tx, line: Row, new: NewInbound, part_ids: list[str], *, complete:
             sandbox=bool(line["emulated"]),
             subject=inbound_id,
             witness="network",
-            public=True,
+            public=not heard.ignored,
             line=new.line_id,
             snapshot={**inbound_json(inbound), "text": None, "url": None, "data_base64": None},
         ),
     )
+    world = (line["tenant"], bool(line["emulated"]))
+    tx.noted.append(Noted("received", *world, new.line_id, new.type, inbound_id))
+    follow(tx, line, row, heard, new.text)
     return inbound
 
 

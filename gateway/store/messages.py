@@ -7,25 +7,33 @@ Source: W1; rules API-8 (idempotency record in the transaction of its effect), A
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from gateway.ids import lowest_id
 from gateway.lifecycle import Happening
-from gateway.message import Message, MessageState, NewMessage, PartDetail, TimelineEntry
+from gateway.message import QUIET_HOURS, Message, MessageState, NewMessage, PartDetail, TimelineEntry
+from gateway.policy.eta import Estimate
+from gateway.store import audit, eta, gate, noted, questions
 from gateway.store.convert import load_message, load_part, load_timeline_entry
 from gateway.store.decisions import decide_locally
 from gateway.store.events import event_of
 from gateway.store.protocol import IdempotencyKeyReused, NotFound, QueueFull
-from gateway.store.record import count
+from gateway.store.queue import enter, lane_of
 from gateway.store.rows import Admitted, IdempotencyKey, MessageFilter, Page, StoredAnswer, View
 from gateway.store.transaction import Row, Tx
+from gateway.store.viewing import page_of, viewed
+
+SLACK_MS = 31 * 86_400_000
+"""How far an id's time may be from its row's: a clock that steps moves one before the other, by weeks on a board that
+was off."""
 
 
 def admit(tx: Tx, new: NewMessage, idempotency: IdempotencyKey | None, max_queued: int) -> Admitted:
     """Store a message, its first event and the idempotency record, or find what the key made before.
 
     Raises:
-        QueueFull, IdempotencyKeyReused.
+        QueueFull, IdempotencyKeyReused, NotAdmitted.
     """
     if idempotency is not None:
         known = _known(tx, idempotency)
@@ -33,17 +41,39 @@ def admit(tx: Tx, new: NewMessage, idempotency: IdempotencyKey | None, max_queue
             return Admitted(_as_admitted(load_message(tx, _row(tx, known["message_id"]))), replayed=True)
     if tx.waiting(new.tenant) >= max_queued:
         raise QueueFull
-    state = MessageState.HELD if new.held_reason else MessageState.QUEUED
-    waits = new.send_at_ms is not None and new.send_at_ms > tx.now_ms
-    ready = state is MessageState.QUEUED and not waits
-    tx.run("message_insert", **_columns(tx, new, state, ready=ready))
-    count(tx, new.tenant, state, 1)
-    message = _admitted(new, state, None if ready else new.send_at_ms)
-    event_of(tx, message, f"message.{state.value}")
-    tx.touched.add("queue")
+    new = judged(tx, new)
+    message = store(tx, new)
+    event_of(tx, message, f"message.{message.state.value}")
+    if new.held_reason is not None and message.state is MessageState.HELD:
+        questions.ask(tx, questions.of_message(new))
     if idempotency is not None:
         _remember(tx, idempotency, message_id=new.id)
     return Admitted(message, replayed=False)
+
+
+def judged(tx: Tx, new: NewMessage) -> NewMessage:
+    """Ask the rules; returns the message as it is to be stored. Raises NotAdmitted."""
+    return gate.admit(tx, new)
+
+
+def store(tx: Tx, new: NewMessage) -> Message:
+    """Write the row of an admitted message and let it into the queue; its event is the caller's to write."""
+    columns = columns_of(tx, new)
+    tx.run("message_insert", **columns)
+    tx.count(columns, columns["state"], 1)
+    noted.entered(tx, columns)
+    if columns["ready"]:
+        enter(tx, columns)
+    tx.touched.add("queue")
+    return _admitted(new, MessageState(columns["state"]), columns["due_at"])
+
+
+def columns_of(tx: Tx, new: NewMessage) -> dict[str, Any]:
+    """The row of a new message: held for a person, waiting for its time, or ready."""
+    state = MessageState.QUEUED if new.held_reason in (None, QUIET_HOURS) else MessageState.HELD
+    due_at_ms = max(new.send_at_ms or 0, new.due_at_ms or 0)
+    ready = state is MessageState.QUEUED and due_at_ms <= tx.now_ms
+    return _columns(tx, new, state, due_at_ms=None if ready else due_at_ms or None)
 
 
 def _admitted(new: NewMessage, state: MessageState, due_at_ms: int | None) -> Message:
@@ -86,16 +116,21 @@ def _admitted(new: NewMessage, state: MessageState, due_at_ms: int | None) -> Me
         expires_at_ms=new.expires_at_ms,
         sent_at_ms=None,
         delivered_at_ms=None,
+        country=new.country,
+        template_id=new.template_id,
+        template_version=new.template_version,
+        passes=new.passes,
     )
 
 
-def _columns(tx: Tx, new: NewMessage, state: MessageState, *, ready: bool) -> dict[str, Any]:
+def _columns(tx: Tx, new: NewMessage, state: MessageState, *, due_at_ms: int | None) -> dict[str, Any]:
+    queued = state is MessageState.QUEUED
     return {
         "id": new.id,
         "tenant": new.tenant,
         "key_id": new.key_id,
         "state": state.value,
-        "ready": int(ready),
+        "ready": int(queued and due_at_ms is None),
         "to_number": new.to,
         "text": tx.seal(f"message|text|{new.id}", new.text),
         "octets": tx.seal(f"message|octets|{new.id}", new.octets),
@@ -103,7 +138,9 @@ def _columns(tx: Tx, new: NewMessage, state: MessageState, *, ready: bool) -> di
         "encoding": new.encoding,
         "coding": new.coding,
         "parts": new.parts,
-        "route": new.route,
+        "route": f"line:{new.sticky_line}" if new.sticky_line else new.route,
+        "home_route": new.route,
+        "pinned_until": new.pinned_until_ms,
         "line_asked": new.line,
         "pool": new.pool,
         "sandbox": int(new.sandbox),
@@ -119,16 +156,30 @@ def _columns(tx: Tx, new: NewMessage, state: MessageState, *, ready: bool) -> di
         "held_reason": new.held_reason,
         "created_at": new.created_at_ms,
         "send_at": new.send_at_ms,
-        "due_at": None if ready or state is MessageState.HELD else new.send_at_ms,
+        "due_at": due_at_ms if queued else None,
         "expires_at": new.expires_at_ms,
+        "lane": lane_of(new.key_id, new.batch_id, urgent=new.purpose == "urgent"),
+        "country": new.country,
+        "template_id": new.template_id,
+        "template_version": new.template_version,
+        "passes": new.passes,
+        "notify": None if new.notify is None else json.dumps(asdict(new.notify)),
+        "late_at": _late_at_ms(new),
     }
+
+
+def _late_at_ms(new: NewMessage) -> int | None:
+    """From when on its sender wants to hear that it has not left."""
+    if new.notify is None or new.notify.late_after_s is None:
+        return None
+    return max(new.created_at_ms, new.send_at_ms or 0) + new.notify.late_after_s * 1000
 
 
 def _as_admitted(message: Message) -> Message:
     """The message as the first answer showed it, whatever has become of it since."""
     return replace(
         message,
-        state=MessageState.HELD if message.held_reason else MessageState.QUEUED,
+        state=MessageState.QUEUED if message.held_reason in (None, QUIET_HOURS) else MessageState.HELD,
         parts_sent=0,
         parts_delivered=0,
         parts_in_doubt=0,
@@ -197,10 +248,7 @@ def _row(tx: Tx, message_id: str) -> Row:
 
 
 def _viewed(tx: Tx, view: View, message_id: str) -> Row:
-    row = tx.one("message_for_viewer", id=message_id, tenant=view.tenant, sandbox_only=int(view.sandbox_only))
-    if row is None:
-        raise NotFound
-    return row
+    return viewed(tx, view, "message_for_viewer", message_id)
 
 
 def message(tx: Tx, view: View, message_id: str) -> Message:
@@ -210,17 +258,33 @@ def message(tx: Tx, view: View, message_id: str) -> Message:
 def messages(tx: Tx, view: View, where: MessageFilter, page: tuple[int, str | None]) -> Page[Message]:
     """List messages newest first; ``page`` is (limit, id to continue after)."""
     limit, after = page
+    rows = listed(tx, "messages_select", (view, where), (limit + 1, after))
+    return page_of(rows, limit, lambda row: load_message(tx, row))
+
+
+def listed(
+    tx: Tx,
+    select: str,
+    shown: tuple[View, MessageFilter],
+    page: tuple[int, str | None],
+    ends: tuple[str | None, str | None] = (None, None),
+) -> list[Row]:
+    """Read rows that a filter lets through, newest first, by a SELECT that ends at the tenant.
+
+    ``page`` is (rows at most, id to continue after); ``ends`` are the id that all are above, and the greatest.
+    """
+    (view, where), (most, after), (above, upto) = shown, page, ends
     conditions: list[str] = []
-    values: dict[str, Any] = {"tenant": view.tenant, "limit": limit + 1}
+    values: dict[str, Any] = {"tenant": view.tenant, "limit": most, **around(where)}
     if view.sandbox_only:
         conditions.append("where_sandbox")
-    if after is not None:
-        conditions.append("where_after")
-        values["after"] = after
     if where.scheduled is not None:
         conditions.append("where_scheduled" if where.scheduled else "where_not_scheduled")
         values["now"] = tx.now_ms
     for name, value in (
+        ("after", after),
+        ("above", above),
+        ("upto", upto),
         ("to", where.to),
         ("line", where.line),
         ("reference", where.reference),
@@ -235,10 +299,19 @@ def messages(tx: Tx, view: View, where: MessageFilter, page: tuple[int, str | No
     # One query for each state: together they would be a scan past all other rows to keep the order.
     for state in where.states or (None,):
         one_state = [*conditions, "where_one_state"] if state else conditions
-        rows += tx.composed("messages_select", one_state, "messages_order", values | {"state": state})
+        rows += tx.composed(select, one_state, "messages_order", values | {"state": state})
     rows.sort(key=lambda row: str(row["id"]), reverse=True)
-    items = tuple(load_message(tx, row) for row in rows[:limit])
-    return Page(items, items[-1].id if len(rows) > limit else None)
+    return rows[:most]
+
+
+def around(where: MessageFilter) -> dict[str, str]:
+    """Bound ids by the times of a filter, so that rows far before and far after them are not read."""
+    bounds = {}
+    if where.since_ms is not None:
+        bounds["since_id"] = lowest_id(where.since_ms - SLACK_MS)
+    if where.until_ms is not None:
+        bounds["until_id"] = lowest_id(where.until_ms + SLACK_MS)
+    return bounds
 
 
 def parts(tx: Tx, message_id: str) -> tuple[PartDetail, ...]:
@@ -249,6 +322,11 @@ def timeline(tx: Tx, message_id: str) -> tuple[TimelineEntry, ...]:
     return tuple(load_timeline_entry(tx, row) for row in tx.rows("events_of_subject", subject=message_id))
 
 
+def message_eta(tx: Tx, view: View, message_id: str) -> Estimate | None:
+    """Guess when it will be sent. Raises NotFound."""
+    return eta.of_message(tx, _viewed(tx, view, message_id))
+
+
 def counts(tx: Tx, tenant: str) -> dict[MessageState, int]:
     return {MessageState(row["state"]): row["n"] for row in tx.rows("state_counts", tenant=tenant)}
 
@@ -257,4 +335,13 @@ def change(tx: Tx, view: View, decision: tuple[str, Happening, str]) -> Message:
     """Carry out a person's decision: (message id, happening, actor). Raises NotFound, Conflict."""
     message_id, happening, actor = decision
     row = _viewed(tx, view, message_id)
-    return load_message(tx, decide_locally(tx, row, happening, actor))
+    decided = load_message(tx, decide_locally(tx, row, happening, actor))
+    if row["state"] == MessageState.IN_DOUBT:
+        said = {"as": happening.value, "state": decided.state.value}
+        audit.append(
+            tx,
+            audit.Deed(
+                "message.resolved", actor, view.tenant, f"message:{message_id}", said, bool(row["sandbox"])
+            ),
+        )
+    return decided

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import structlog
 
+from gateway.store import audit
 from gateway.store.events import Happened, append
-from gateway.store.protocol import NotFound
+from gateway.store.protocol import GATEWAY, NotFound
 from gateway.store.rows import PhoneRow
 from gateway.store.transaction import Row, Tx
 
@@ -38,6 +39,7 @@ def pair_phone(tx: Tx, row: PhoneRow) -> None:
         key_digest=row.key_digest,
         paired_at=row.paired_at_ms,
     )
+    _tell(tx, row, "device.paired")
 
 
 def phone_by_key(tx: Tx, key_id: str) -> PhoneRow | None:
@@ -60,7 +62,16 @@ def change_phone(tx: Tx, tenant: str, install_id: str, changes: dict[str, object
     changed = tx.one("phone_by_install", install_id=install_id, tenant=tenant)
     if changed is None:
         raise NotFound
-    return _load(changed)
+    was, now = _load(row), _load(changed)
+    if now.revoked_at_ms is not None and was.revoked_at_ms is None:
+        _tell(tx, now, "device.revoked")
+    return now
+
+
+def _tell(tx: Tx, row: PhoneRow, action: str) -> None:
+    audit.append(
+        tx, audit.Deed(action, GATEWAY, row.tenant, f"device:{row.install_id}", {"label": row.label})
+    )
 
 
 def _load(row: Row) -> PhoneRow:
@@ -84,7 +95,7 @@ def is_foreign(tx: Tx, attempt_id: str, number: int, speaker: str) -> bool:
     part = tx.one("part_by_attempt", attempt_id=attempt_id, number=number)
     if part is None or part["device"] == speaker:
         return False
-    log.warning("device.speaks_for_another", device_id=speaker, attempt_id=attempt_id, part=number)
+    log.warning("device.speaks_for_another", device_id=speaker, attempt=attempt_id, part=number)
     conflict(tx, speaker, "spoke_for_another_device")
     return True
 
@@ -102,3 +113,7 @@ def conflict(tx: Tx, device_id: str, why: str) -> None:
             snapshot={"id": device_id, "reason": why},
         ),
     )
+    deed = audit.Deed(
+        "device.conflict", GATEWAY, "default", f"device:{device_id}", {"reason": why}, outcome="refused"
+    )
+    audit.append(tx, deed)

@@ -8,12 +8,13 @@ Source: invariants W1 to W4 of the architecture notes.
 from __future__ import annotations
 
 import asyncio
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from device_bridge.device import DeviceInfo, LineHealth, LineIdentity, PartOutcome, ReportReceived
 from device_bridge.sms.outcome import Outcome
 from gateway.lifecycle import Happening
 from gateway.message import Inbound, Message, MessageState, NewMessage, PartDetail, TimelineEntry
+from gateway.policy.eta import Estimate
 from gateway.store.rows import (
     Admitted,
     Claim,
@@ -22,6 +23,7 @@ from gateway.store.rows import (
     DeliveryState,
     DeviceRow,
     Event,
+    EventPage,
     IdempotencyKey,
     KeyRow,
     LineRow,
@@ -38,7 +40,42 @@ from gateway.store.rows import (
     WebhookRow,
 )
 
-Topic = Literal["queue", "events", "deliveries", "lines"]
+if TYPE_CHECKING:
+    # The rooms raise what stands below, so they cannot be imported before it.
+    from gateway.store.alert_letters import Letters
+    from gateway.store.alerts import AlertRoom
+    from gateway.store.approvals import Approvals
+    from gateway.store.audit import Audit
+    from gateway.store.batch_room import BatchRoom
+    from gateway.store.consents import Consents
+    from gateway.store.contacts import Contacts
+    from gateway.store.conversations import Conversations
+    from gateway.store.doctor import DoctorRoom
+    from gateway.store.glance import Glance
+    from gateway.store.groups import Groups
+    from gateway.store.hardware_history import HardwareHistory
+    from gateway.store.ignored_devices import IgnoredDevices
+    from gateway.store.inbound_actions import InboundActions
+    from gateway.store.key_use import KeyUses
+    from gateway.store.metering import Metering
+    from gateway.store.notifications import Notifications
+    from gateway.store.outbox import Outbox
+    from gateway.store.reporting import Reporting
+    from gateway.store.schedules import Schedules
+    from gateway.store.searching import Search
+    from gateway.store.sessions import Sessions
+    from gateway.store.sim_pins import SimPins
+    from gateway.store.suppressions import Suppressions
+    from gateway.store.templates import Templates
+
+Topic = Literal[
+    "queue",
+    "batches", "events", "deliveries", "lines", "schedules", "notifications", "inbound_actions", "letters"
+]  # fmt: skip
+
+
+GATEWAY = "gateway"
+"""Who did what no person did: written into the audit trail where a verb is told of nobody."""
 
 
 class StoreError(Exception):
@@ -47,6 +84,16 @@ class StoreError(Exception):
 
 class QueueFull(StoreError):
     """``messages.max_queued`` waiting messages are stored already."""
+
+
+class NotAdmitted(StoreError):
+    """A policy refuses the message. ``code`` is of the catalogue, ``detail`` says this case and its fix."""
+
+    def __init__(self, code: str, detail: str, retry_after_s: int | None = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.retry_after_s = retry_after_s
 
 
 class IdempotencyKeyReused(StoreError):
@@ -64,6 +111,32 @@ class StoreUnavailable(StoreError):
 class Store(Protocol):
     """Everything the gateway remembers. All methods may raise :class:`StoreUnavailable`."""
 
+    contacts: Contacts
+    groups: Groups
+    consents: Consents
+    suppressions: Suppressions
+    templates: Templates
+    schedules: Schedules
+    notifications: Notifications
+    inbound_actions: InboundActions
+    alerts: AlertRoom
+    letters: Letters
+    batches: BatchRoom
+    approvals: Approvals
+    reporting: Reporting
+    doctor: DoctorRoom
+    metering: Metering
+    sessions: Sessions
+    glance: Glance
+    hardware_history: HardwareHistory
+    ignored_devices: IgnoredDevices
+    sim_pins: SimPins
+    search: Search
+    conversations: Conversations
+    outbox: Outbox
+    audit: Audit
+    key_use: KeyUses
+
     async def open(self) -> None:
         """Migrate (after a copy of the file) and start."""
         ...
@@ -74,8 +147,8 @@ class Store(Protocol):
         """Commit nothing, but prove that committing would work."""
         ...
 
-    def signal(self, topic: Topic) -> asyncio.Event:
-        """Subscribe: the event is set after each commit that touches the topic; the subscriber clears it."""
+    def signal(self, *topics: Topic) -> asyncio.Event:
+        """Subscribe: the event is set after each commit that touches one of the topics; the subscriber clears it."""
         ...
 
     # ---- messages
@@ -98,6 +171,14 @@ class Store(Protocol):
     async def parts(self, message_id: str) -> tuple[PartDetail, ...]: ...
 
     async def timeline(self, message_id: str) -> tuple[TimelineEntry, ...]: ...
+
+    async def message_eta(self, view: View, message_id: str) -> Estimate | None:
+        """Guess when a message that waits will be sent, and say why not now; None when it does not wait.
+
+        Raises:
+            NotFound.
+        """
+        ...
 
     async def counts(self, tenant: str) -> dict[MessageState, int]:
         """Count messages by state; the cost does not grow with the rows."""
@@ -203,10 +284,16 @@ class Store(Protocol):
 
     async def lines(self, view: View) -> tuple[LineRow, ...]: ...
 
+    async def known_lines(self, tenant: str) -> tuple[LineRow, ...]:
+        """List the lines of a tenant without counting their work: the cost does not grow with what waits."""
+        ...
+
     async def devices(self, view: View) -> tuple[DeviceRow, ...]: ...
 
-    async def patch_line(self, view: View, line_id: str, changes: dict[str, object]) -> LineRow:
-        """Change ``label``, ``number``, ``pools``, ``paused``, ``per_minute`` or ``per_day``. Raises NotFound."""
+    async def patch_line(
+        self, view: View, line_id: str, changes: dict[str, object], by: str = GATEWAY
+    ) -> LineRow:
+        """Change ``label``, ``number``, ``pools``, ``paused``, a limit or ``quiet_hours``. Raises NotFound."""
         ...
 
     # ---- phones
@@ -236,14 +323,20 @@ class Store(Protocol):
     async def remember(self, name: str, value: str) -> None: ...
 
     # ---- keys
-    async def add_key(self, row: KeyRow) -> None: ...
+    async def add_key(self, row: KeyRow, by: str = GATEWAY) -> None: ...
 
     async def key(self, public_id: str) -> KeyRow | None: ...
 
     async def keys(self, tenant: str) -> tuple[KeyRow, ...]: ...
 
-    async def change_key(self, tenant: str, key_id: str, changes: dict[str, object]) -> KeyRow:
-        """Set ``revoked_at_ms``, ``expires_at_ms``, ``last_used_ms`` or ``last_address``. Raises NotFound."""
+    async def change_key(
+        self, tenant: str, key_id: str, changes: dict[str, object], by: str = GATEWAY
+    ) -> KeyRow:
+        """Set ``revoked_at_ms``, ``expires_at_ms``, ``last_used_ms``, ``last_address`` or ``successor_id``.
+
+        Raises:
+            NotFound.
+        """
         ...
 
     async def answered(self, idempotency: IdempotencyKey) -> StoredAnswer | None:
@@ -253,15 +346,17 @@ class Store(Protocol):
     async def keep_answer(self, idempotency: IdempotencyKey, answer: StoredAnswer) -> None: ...
 
     # ---- webhooks and events
-    async def add_webhook(self, row: WebhookRow) -> None: ...
+    async def add_webhook(self, row: WebhookRow, by: str = GATEWAY) -> None: ...
 
     async def webhooks(self, view: View) -> tuple[WebhookRow, ...]: ...
 
     async def webhook(self, view: View, webhook_id: str) -> WebhookRow: ...
 
-    async def change_webhook(self, view: View, webhook_id: str, changes: dict[str, object]) -> WebhookRow: ...
+    async def change_webhook(
+        self, view: View, webhook_id: str, changes: dict[str, object], by: str = GATEWAY
+    ) -> WebhookRow: ...
 
-    async def delete_webhook(self, view: View, webhook_id: str) -> None: ...
+    async def delete_webhook(self, view: View, webhook_id: str, by: str = GATEWAY) -> None: ...
 
     async def due_deliveries(self, limit: int) -> tuple[DeliveryRow, ...]:
         """Pending deliveries whose time has come, at most one per endpoint and message, in order of events;
@@ -279,6 +374,10 @@ class Store(Protocol):
         self, webhook_id: str, state: DeliveryState | None, limit: int, after: str | None
     ) -> Page[DeliveryRow]: ...
 
+    async def deliveries_of(self, message_id: str) -> tuple[DeliveryRow, ...]:
+        """List which endpoints were told of a message or received text, in the order of its events; 200 at most."""
+        ...
+
     async def redeliver(self, webhook_id: str, delivery_id: str) -> DeliveryRow:
         """Make a finished delivery pending again at once, same event id. Raises NotFound."""
         ...
@@ -288,6 +387,12 @@ class Store(Protocol):
         ...
 
     async def events_after(self, view: View, seq: int, limit: int) -> tuple[Event, ...]: ...
+
+    async def event_page(self, view: View, seq: int, limit: int) -> EventPage:
+        """Read events after a seq with their texts, and the ends of what there is; ``limit`` 0: the ends alone.
+
+        Who goes on after the last seq of a page skips nothing."""
+        ...
 
     async def emit(
         self, tenant: str, event_type: str, payload: dict[str, object], *, webhook_id: str | None = None

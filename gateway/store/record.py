@@ -28,6 +28,7 @@ from gateway.lifecycle import (
 )
 from gateway.message import MessageState, PartState, Witness
 from gateway.retry import Circumstances, TryAgain, decide
+from gateway.store import endings, noted, notification_fate, questions, queue
 from gateway.store.convert import outcome_from_json, outcome_to_json
 from gateway.store.events import Happened, append, message_event
 from gateway.store.transaction import Row, Tx
@@ -77,7 +78,7 @@ def record_outcome(tx: Tx, outcome: PartOutcome) -> Row | None:
     """Record a device's verdict on a part; returns the part as it was before, None when nobody knows it."""
     part = tx.one("part_by_attempt", attempt_id=outcome.attempt_id, number=outcome.part)
     if part is None:
-        log.warning("outcome.unknown_attempt", attempt_id=outcome.attempt_id, part=outcome.part)
+        log.warning("outcome.unknown_attempt", attempt=outcome.attempt_id, part=outcome.part)
         return None
     cause = None if isinstance(outcome, PartSent) else outcome.cause
     if cause is not None and cause.outcome_class is OutcomeClass.DONE:
@@ -134,6 +135,8 @@ def apply(tx: Tx, part: Row, evidence: Evidence) -> None:
     message = tx.one("message_by_id", id=part["message_id"])
     if message is None:
         return
+    if changed:
+        noted.said(tx, message, part, new)
     long = part["total"] > 1
     if long:
         _history(tx, message, part, evidence)
@@ -334,14 +337,26 @@ def move(tx: Tx, message: Row, new: MessageState, why: Why, change: dict[str, An
         "sent_at": message["sent_at"],
         "delivered_at": message["delivered_at"],
         "held_reason": None,
+        "ready_at": tx.now_ms if message["state"] == S.HELD else message["ready_at"],
     }
     for name, value in change.items():
         columns[name] = outcome_to_json(value) if isinstance(value, Outcome) else value
     row = tx.one("message_move", id=message["id"], old_state=message["state"], new_state=new.value, **columns)
     if row is None:
         raise AssertionError(f"message {message['id']} changed within its own transaction")
-    count(tx, message["tenant"], message["state"], -1)
-    count(tx, message["tenant"], new.value, 1)
+    tx.count(message, message["state"], -1)
+    tx.count(message, new.value, 1)
+    noted.moved(tx, message, row)
+    endings.moved(tx, message, row)
+    if message["state"] == S.HELD and new is not S.QUEUED:
+        questions.drop(tx, row["id"], "expired" if new is S.EXPIRED else "void")
+        # What a backup brought back waits for a release, not for a yes to its words.
+        if message["held_reason"] != "restored" and new in (S.FAILED, S.EXPIRED, S.CANCELLED):
+            notification_fate.unreleased(tx, row)
+    if message["batch_id"] is not None and new not in (S.QUEUED, S.HELD, S.SUBMITTING):
+        tx.touched.add("batches")
+    if new is S.QUEUED and row["ready"]:
+        queue.enter(tx, row)
     if new is S.QUEUED and message["state"] != S.HELD:
         # Going back to the queue is history; programs heard "queued" once already.
         _requeued(tx, row, why)
@@ -381,8 +396,3 @@ def _requeued(tx: Tx, row: Row, why: Why) -> None:
             detail=detail,
         ),
     )
-
-
-def count(tx: Tx, tenant: str, state: str, n: int) -> None:
-    """Keep the number of messages by state; one row a state, so that counting never scans."""
-    tx.count(tenant, state, n)

@@ -74,7 +74,7 @@ def record_report(tx: Tx, line_id: str, report: ReportReceived, speaker: str | N
 
 def _undecoded(tx: Tx, line: Row, report: ReportReceived, error: DecodeError) -> None:
     """Keep it raw where people see it: among what was received and could not be read."""
-    log.warning("report.undecoded", line_id=line["id"], reason=str(error))
+    log.warning("report.undecoded", line=line["id"], reason=str(error))
     fingerprint = hashlib.sha256(report.tpdu).hexdigest()
     kept = NewInbound(line["id"], "", report.tpdu, report.at_ms, "undecoded", fingerprint=fingerprint)
     store_inbound(tx, kept)

@@ -7,12 +7,14 @@ Source: names as in the HTTP interface.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Generic, Literal, TypeVar
 
 from device_bridge.device import DeviceHealth, Outgoing, PartsCap
 from device_bridge.sms.outcome import Outcome
 from gateway.message import InboundType, Message, MessageState
+from gateway.policy.rules import Budget
+from gateway.policy.tariff import Tariff
 
 T = TypeVar("T")
 
@@ -120,14 +122,21 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Limits of a line in parts; 0 = off. ``day_start_ms`` is where today began in the line's zone."""
+    """Limits of a line in parts; 0 = off. Days are those of this machine's zone, months begin on ``billing_day``."""
 
     per_minute: int = 0
+    per_hour: int = 0
     per_day: int = 0
-    day_start_ms: int = 0
+    per_month: int = 0
+    recipients_per_month: int = 0
+    billing_day: int = 1
     cap: PartsCap | None = None
     """What the device itself lets out, counted over all its lines; needs ``device_id``."""
     device_id: str | None = None
+    rests_until_ms: int | None = None
+    """The line's own quiet hours: until then it carries only what is urgent."""
+    tariff: Tariff | None = None
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +145,7 @@ class Looked:
 
     work: tuple[Work, ...]
     paced_until_ms: int | None = None
+    paced_by: str | None = None
     unreadable: tuple[str, ...] = ()
     """Messages whose stored text is damaged: they must not go on air."""
 
@@ -159,6 +169,7 @@ class Claimed:
 
     prepared: Prepared | None
     paced_until_ms: int | None = None
+    paced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +218,19 @@ LineStateName = Literal["up", "down", "paused", "needs_attention"]
 
 
 @dataclass(frozen=True, slots=True)
+class LineUse:
+    """Parts that a line was given in its present windows, whom it wrote to this month, and money in millionths."""
+
+    minute: int = 0
+    hour: int = 0
+    day: int = 0
+    month: int = 0
+    recipients: int = 0
+    micro_day: int = 0
+    micro_month: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LineRow:
     """One SIM as it is remembered. ``id`` is ours; ``key`` is the ICCID (or ``imsi:…``). Reason is a code."""
 
@@ -234,8 +258,21 @@ class LineRow:
     last_seen_ms: int
     held_until_ms: int | None = None
     """The network spoke against this SIM; it sends again after this time."""
+    per_hour: int | None = None
+    per_month: int | None = None
+    recipients_per_month: int | None = None
+    billing_day: int = 1
+    tariff: Tariff | None = None
+    quiet_hours: str | None = None
     queued: int = 0
-    sent_today: int = 0
+    use: LineUse = LineUse()
+    eta_s: int | None = None
+    """How long what waits for it will take; None: nobody can say, or it was not asked."""
+    eta_reason: str = ""
+
+    @property
+    def sent_today(self) -> int:
+        return self.use.day
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,19 +284,29 @@ class LineSettings:
     pools: tuple[str, ...] | None = None
     per_minute: int | None = None
     per_day: int | None = None
+    per_hour: int | None = None
+    per_month: int | None = None
+    recipients_per_month: int | None = None
+    billing_day: int | None = None
+    tariff: Tariff | None = None
+    quiet_hours: str | None = None
 
     def fixed(self) -> dict[str, object]:
         """The columns that the configuration decides."""
-        said = {
-            "label": self.label,
-            "number": self.number,
-            "per_minute": self.per_minute,
-            "per_day": self.per_day,
+        columns: dict[str, object] = {
+            name: value for name in _AS_THEY_ARE if (value := getattr(self, name)) is not None
         }
-        columns: dict[str, object] = {name: value for name, value in said.items() if value is not None}
         if self.pools is not None:
             columns["pools"] = json.dumps(self.pools)
+        if self.tariff is not None:
+            columns["tariff"] = json.dumps(asdict(self.tariff), default=dict)
         return columns
+
+
+_AS_THEY_ARE = (
+    "label", "number", "per_minute", "per_day", "per_hour", "per_month", "recipients_per_month", "billing_day",
+    "quiet_hours",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +365,8 @@ class KeyRow:
     last_used_ms: int | None = None
     last_address: str | None = None
     networks: tuple[str, ...] = ()
+    successor_id: str | None = None
+    """The key that took its place, while it lives on beside it."""
 
 
 # ------------------------------------------------------------------ webhooks
@@ -345,6 +394,8 @@ class WebhookRow:
     failures_in_row: int = 0
     open_until_ms: int | None = None
     last_success_ms: int | None = None
+    failing_since_ms: int | None = None
+    """When the first of ``failures_in_row`` was."""
 
     def signing_secrets(self, now_ms: int) -> tuple[str, ...]:
         """The secrets that sign now: the newest, and for a day after a rotation the one before."""
@@ -357,7 +408,10 @@ DeliveryState = Literal["pending", "delivered", "dead"]
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One event for one endpoint. ``event_id`` is the ``webhook-id`` of every try."""
+    """One event for one endpoint. ``event_id`` is the ``webhook-id`` of every try.
+
+    ``took_ms`` is how long the last answer took, ``said`` how it began.
+    """
 
     id: str
     webhook_id: str
@@ -373,6 +427,8 @@ class DeliveryRow:
     last_ms: int | None
     created_at_ms: int
     finished_at_ms: int | None
+    took_ms: int | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,3 +443,16 @@ class Event:
     message_id: str | None
     sandbox: bool
     payload: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events in order, and between which ends they were read, on one snapshot.
+
+    Up to the seq ``let_go`` events may have been dropped; ``newest`` is the last seq of all, whoever may see it: what
+    the viewer may see up to there and is not in a page with room to spare does not exist.
+    """
+
+    events: tuple[Event, ...]
+    let_go: int
+    newest: int

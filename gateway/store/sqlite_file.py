@@ -21,12 +21,11 @@ import structlog
 from sqlite_utils import Database
 
 from gateway.clock import Clock
-from gateway.store.crypto import KeyRing
 from gateway.store.migrations import MIGRATIONS
+from gateway.store.noted import Committed
 from gateway.store.protocol import StoreUnavailable, Topic
 from gateway.store.queries import QUERIES
-from gateway.store.rows import RetryRule
-from gateway.store.transaction import Tx
+from gateway.store.transaction import House, Tx
 from gateway.store.writer import Connector, GroupWriter
 
 T = TypeVar("T")
@@ -51,13 +50,10 @@ def connect(uri: str) -> sqlite3.Connection:
 class SqliteFile:
     """One database file and who works on it."""
 
-    def __init__(
-        self, path: Path, ring: KeyRing, clock: Clock, retry: RetryRule, connect: Connect = connect
-    ) -> None:
+    def __init__(self, path: Path, house: House, clock: Clock, connect: Connect = connect) -> None:
         self._path = path
-        self._ring = ring
+        self._house = house
         self._clock = clock
-        self._retry = retry
         self._connect = connect
         self._signals: dict[str, list[asyncio.Event]] = {}
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
@@ -77,7 +73,7 @@ class SqliteFile:
         except (sqlite3.Error, OSError) as error:
             raise StoreUnavailable(f"{self._path} cannot be opened: {error}") from error
         connector = Connector(lambda: self._open("rw"), lambda: _identity(self._path))
-        self._writer = GroupWriter(connector, self._ring, self._clock, self._retry)
+        self._writer = GroupWriter(connector, self._house, self._clock)
         self._writer.start(self._announce)
 
     async def close(self) -> None:
@@ -123,12 +119,12 @@ class SqliteFile:
         """Refuse a database that was sealed with a key that the ring lacks, before anything is read or sent."""
         known = db.execute(QUERIES["fact_get"], {"name": DATA_KEYS}).fetchone()
         used: list[str] = json.loads(known["value"]) if known else []
-        missing = [key_id for key_id in used if key_id not in self._ring.key_ids]
+        missing = [key_id for key_id in used if key_id not in self._house.ring.key_ids]
         if missing:
             raise StoreUnavailable(
                 f"{self._path} needs data key {', '.join(missing)}: restore keys/data.json from the backup"
             )
-        newest = self._ring.newest_id
+        newest = self._house.ring.newest_id
         if newest is not None and newest not in used:
             db.execute(QUERIES["fact_put"], {"name": DATA_KEYS, "value": json.dumps([*used, newest])}).close()
 
@@ -168,7 +164,7 @@ class SqliteFile:
                 self._reader.db, self._reader.identity = db, now
             db.conn.execute("BEGIN")
             try:
-                return unit(Tx(db, self._ring, self._clock.now_ms(), self._retry))
+                return unit(Tx(db, self._house, self._clock.now_ms()))
             finally:
                 if db.conn.in_transaction:
                     db.conn.execute("COMMIT")
@@ -176,10 +172,16 @@ class SqliteFile:
             self._reader.db = None
             raise StoreUnavailable(f"the database cannot be read: {error}") from error
 
-    def signal(self, topic: Topic) -> asyncio.Event:
+    def on_commit(self, told: Callable[[Committed], None]) -> None:
+        """Tell of each commit, on the loop, after those who wait for it. The store must be open."""
+        if self._writer is not None:
+            self._writer.told = told
+
+    def signal(self, *topics: Topic) -> asyncio.Event:
         event = asyncio.Event()
         event.set()
-        self._signals.setdefault(topic, []).append(event)
+        for topic in topics:
+            self._signals.setdefault(topic, []).append(event)
         return event
 
     def _announce(self, topics: set[str]) -> None:

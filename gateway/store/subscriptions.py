@@ -10,14 +10,16 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from gateway.store import audit
 from gateway.store.convert import load_delivery, load_webhook
 from gateway.store.events import Happened, append
 from gateway.store.protocol import NotFound
 from gateway.store.rows import DeliveryRow, DeliveryState, Page, View, WebhookRow
 from gateway.store.transaction import Row, Tx
+from gateway.store.viewing import page_of, viewed
 
 
-def add_webhook(tx: Tx, row: WebhookRow) -> None:
+def add_webhook(tx: Tx, row: WebhookRow, by: str) -> None:
     tx.run(
         "webhook_insert",
         id=row.id,
@@ -30,6 +32,7 @@ def add_webhook(tx: Tx, row: WebhookRow) -> None:
         enabled=int(row.enabled),
         created_at=row.created_at_ms,
     )
+    _tell(tx, row, "webhook.created", by, _decided(row))
 
 
 def webhooks(tx: Tx, view: View) -> tuple[WebhookRow, ...]:
@@ -39,16 +42,34 @@ def webhooks(tx: Tx, view: View) -> tuple[WebhookRow, ...]:
 
 def webhook(tx: Tx, view: View, webhook_id: str) -> WebhookRow:
     """Read a subscription. Raises NotFound."""
-    row = tx.one("webhook_for_viewer", id=webhook_id, tenant=view.tenant, sandbox_only=int(view.sandbox_only))
-    if row is None:
-        raise NotFound
+    row = viewed(tx, view, "webhook_for_viewer", webhook_id)
     return load_webhook(tx, row)
 
 
-def change_webhook(tx: Tx, view: View, webhook_id: str, changes: dict[str, object]) -> WebhookRow:
+def change_webhook(tx: Tx, view: View, webhook_id: str, changes: dict[str, object], by: str) -> WebhookRow:
     """Change fields of a subscription (names as in :class:`WebhookRow`). Raises NotFound."""
-    webhook(tx, view, webhook_id)
-    return _update(tx, webhook_id, changes)
+    was = webhook(tx, view, webhook_id)
+    now = _update(tx, webhook_id, changes)
+    changed = audit.changes_of(_decided(was), _decided(now))
+    if now.secrets != was.secrets:
+        changed["secret"] = ["…", "…"]
+    if changed:
+        _tell(tx, now, "webhook.changed", by, {"url": now.url, "changed": changed})
+    return now
+
+
+def _decided(row: WebhookRow) -> dict[str, object]:
+    """Give what people decide about a subscription, without its secret."""
+    return {
+        "url": row.url,
+        "events": list(row.events),
+        "include_text": row.include_text,
+        "enabled": row.enabled,
+    }
+
+
+def _tell(tx: Tx, row: WebhookRow, action: str, by: str, detail: dict[str, object]) -> None:
+    audit.append(tx, audit.Deed(action, by, row.tenant, f"webhook:{row.id}", detail, row.sandbox))
 
 
 def _update(tx: Tx, webhook_id: str, changes: dict[str, object]) -> WebhookRow:
@@ -56,6 +77,7 @@ def _update(tx: Tx, webhook_id: str, changes: dict[str, object]) -> WebhookRow:
     if row is None:
         raise NotFound
     fields: dict[str, Any] = asdict(load_webhook(tx, row)) | changes
+    failing_since = (fields["failing_since_ms"] or tx.now_ms) if fields["failures_in_row"] else None
     tx.run(
         "webhook_update",
         id=webhook_id,
@@ -69,6 +91,7 @@ def _update(tx: Tx, webhook_id: str, changes: dict[str, object]) -> WebhookRow:
         failures_in_row=fields["failures_in_row"],
         open_until=fields["open_until_ms"],
         last_success=fields["last_success_ms"],
+        failing_since=failing_since,
     )
     tx.touched.add("deliveries")
     changed = tx.one("webhook_by_id", id=webhook_id)
@@ -77,11 +100,12 @@ def _update(tx: Tx, webhook_id: str, changes: dict[str, object]) -> WebhookRow:
     return load_webhook(tx, changed)
 
 
-def delete_webhook(tx: Tx, view: View, webhook_id: str) -> None:
+def delete_webhook(tx: Tx, view: View, webhook_id: str, by: str) -> None:
     """Remove a subscription and what waits for it. Raises NotFound."""
-    webhook(tx, view, webhook_id)
+    row = webhook(tx, view, webhook_id)
     tx.run("deliveries_delete", webhook_id=webhook_id)
     tx.run("webhook_delete", id=webhook_id)
+    _tell(tx, row, "webhook.deleted", by, {"url": row.url})
 
 
 # ------------------------------------------------------------------ deliveries
@@ -92,7 +116,7 @@ def due_deliveries(tx: Tx, limit: int) -> tuple[DeliveryRow, ...]:
     due: list[DeliveryRow] = []
     for hook in tx.rows("webhooks_sending", now=tx.now_ms):
         rows = tx.rows("deliveries_due", webhook_id=hook["id"], now=tx.now_ms, limit=limit)
-        due += (load_delivery(row) for row in rows)
+        due += (load_delivery(tx, row) for row in rows)
     return tuple(due)
 
 
@@ -152,6 +176,8 @@ def _write(tx: Tx, delivery: DeliveryRow) -> None:
         last_error=delivery.last_error,
         last_ms=delivery.last_ms,
         finished_at=delivery.finished_at_ms,
+        took_ms=delivery.took_ms,
+        said=tx.seal(f"delivery|said|{delivery.id}", delivery.said),
     )
     tx.touched.add("deliveries")
 
@@ -163,8 +189,16 @@ def deliveries(
     rows = tx.rows(
         "deliveries_page", webhook_id=webhook_id, state=state or "", after=after or "", limit=limit + 1
     )
-    items = tuple(load_delivery(row) for row in rows[:limit])
-    return Page(items, items[-1].id if len(rows) > limit else None)
+    return page_of(rows, limit, lambda row: load_delivery(tx, row))
+
+
+DELIVERIES_SHOWN = 200
+"""Of one message: more endpoints times events than anybody reads on a page."""
+
+
+def deliveries_of(tx: Tx, subject: str) -> tuple[DeliveryRow, ...]:
+    rows = tx.rows("deliveries_of_subject", subject=subject, limit=DELIVERIES_SHOWN)
+    return tuple(load_delivery(tx, row) for row in rows)
 
 
 def redeliver(tx: Tx, webhook_id: str, delivery_id: str) -> DeliveryRow:
@@ -180,9 +214,11 @@ def redeliver(tx: Tx, webhook_id: str, delivery_id: str) -> DeliveryRow:
         last_error=row["last_error"],
         last_ms=row["last_ms"],
         finished_at=None,
+        took_ms=row["took_ms"],
+        said=row["said"],
     )
     tx.touched.add("deliveries")
-    return load_delivery(_delivery(tx, webhook_id, delivery_id))
+    return load_delivery(tx, _delivery(tx, webhook_id, delivery_id))
 
 
 def _delivery(tx: Tx, webhook_id: str, delivery_id: str) -> Row:

@@ -8,49 +8,91 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from sqlite_utils import Database
 
+from gateway.policy.rules import Rules
 from gateway.store.crypto import KeyRing
+from gateway.store.noted import Noted
 from gateway.store.queries import QUERIES
 from gateway.store.rows import RetryRule
 
+if TYPE_CHECKING:
+    from gateway.store.ledger import Calendar
+
 Row = sqlite3.Row
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every unit is given: the keys that seal, how failures are tried again, and what the organisation decided."""
+
+    ring: KeyRing
+    retry: RetryRule
+    rules: Rules
 
 
 class Group:
     """What the units of one transaction share, so that each pays for it once.
 
-    ``counts`` are changes of the number of messages by (tenant, state), written before the COMMIT; ``waiting`` is
-    what the table said at the first question; ``hooks`` are the subscriptions by (tenant, sandbox).
+    ``counts`` are changes of the number of messages by (tenant, state), ``batch_counts`` by (batch, tenant, state),
+    written before the COMMIT; ``noted`` is told after it; ``waiting`` is what the table said at the first question;
+    ``hooks`` are the subscriptions by (tenant, sandbox). What else was read or made once: ``lanes``, ``calendars``,
+    ``key_names``, and ``known`` for the rooms of the store.
     """
 
-    __slots__ = ("counts", "hooks", "waiting")
+    __slots__ = (
+        "batch_counts",
+        "calendars",
+        "counts",
+        "hooks",
+        "key_names",
+        "known",
+        "lanes",
+        "noted",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
+        self.batch_counts: Counter[tuple[str, str, str]] = Counter()
         self.waiting: dict[str, int] = {}
         self.hooks: dict[tuple[str, bool], list[Row]] = {}
+        self.lanes: set[tuple[Any, ...]] = set()
+        self.calendars: dict[int, Calendar] = {}
+        self.key_names: dict[str, str] = {}
+        self.known: dict[Any, Any] = {}
+        self.noted: list[Noted] = []
+
+    def forget(self) -> None:
+        """Forget what was read or made, after a unit that failed: it may have seen or made what was undone."""
+        self.hooks.clear()
+        self.lanes.clear()
+        self.known.clear()
 
 
 class Tx:
     """One unit: a SAVEPOINT of the writer's transaction, or one read."""
 
-    __slots__ = ("_conn", "counts", "group", "now_ms", "retry", "ring", "touched")
+    __slots__ = (
+        "_conn", "batch_counts", "counts", "group", "noted", "now_ms", "retry", "ring", "rules", "touched"
+    )  # fmt: skip
 
-    def __init__(
-        self, db: Database, ring: KeyRing, now_ms: int, retry: RetryRule, group: Group | None = None
-    ) -> None:
+    def __init__(self, db: Database, house: House, now_ms: int, group: Group | None = None) -> None:
         # The connection itself: transactions are the writer's, and sqlite-utils' own care for them costs time.
         self._conn = db.conn
         self.group = group or Group()
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.ring = ring
+        self.batch_counts: Counter[tuple[str, str, str]] = Counter()
+        self.ring = house.ring
         self.now_ms = now_ms
-        self.retry = retry
+        self.retry = house.retry
+        self.rules = house.rules
         self.touched: set[str] = set()
+        self.noted: list[Noted] = []
 
     def run(self, query: str, **values: Any) -> int:
         """Execute a named statement; returns the number of rows it changed."""
@@ -78,9 +120,11 @@ class Tx:
         """Execute a named INSERT; returns the integer key that the database gave."""
         return int(self._conn.execute(QUERIES[query], values).lastrowid or 0)
 
-    def count(self, tenant: str, state: str, n: int) -> None:
-        """Change the number of messages in a state; written once for the whole transaction."""
-        self.counts[tenant, state] += n
+    def count(self, message: Row | Mapping[str, Any], state: str, n: int) -> None:
+        """Change the number of messages in a state, of a tenant and of a batch; written once for the transaction."""
+        self.counts[message["tenant"], state] += n
+        if message["batch_id"] is not None:
+            self.batch_counts[message["batch_id"], message["tenant"], state] += n
 
     def waiting(self, tenant: str) -> int:
         """Say how many messages of a tenant are held or queued, this transaction's own changes included."""

@@ -22,11 +22,10 @@ import structlog
 from sqlite_utils import Database
 
 from gateway.clock import Clock
-from gateway.store.crypto import KeyRing
+from gateway.store.noted import Committed
 from gateway.store.protocol import StoreUnavailable
 from gateway.store.queries import QUERIES
-from gateway.store.rows import RetryRule
-from gateway.store.transaction import Group, Tx
+from gateway.store.transaction import Group, House, Tx
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -78,11 +77,10 @@ class Connector:
 class GroupWriter:
     """Runs units in order of arrival and resolves each future after the commit that holds it."""
 
-    def __init__(self, connector: Connector, ring: KeyRing, clock: Clock, retry: RetryRule) -> None:
+    def __init__(self, connector: Connector, house: House, clock: Clock) -> None:
         self._connector = connector
-        self._ring = ring
+        self._house = house
         self._clock = clock
-        self._retry = retry
         self._queue: queue.SimpleQueue[list[_Unit] | None] = queue.SimpleQueue()
         self._db: Database | None = None
         self._file: FileIdentity | None = None
@@ -94,6 +92,7 @@ class GroupWriter:
         self._open = 0
         self._commit_s = 0.0
         self._after_commit: Callable[[set[str]], None] = lambda _topics: None
+        self.told: Callable[[Committed], None] = lambda _committed: None
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self.commits = 0
         self.units = 0
@@ -190,7 +189,7 @@ class GroupWriter:
         try:
             db = self._database()
             db.conn.execute("BEGIN IMMEDIATE")
-            done = self._run_units(db, group, topics)
+            done, shared = self._run_units(db, group, topics)
             db.conn.execute("COMMIT")
             if self._connector.identity() != self._file:
                 raise sqlite3.OperationalError("the database file was taken away")  # noqa: TRY301  as before it
@@ -204,9 +203,10 @@ class GroupWriter:
         self._commit_s = time.monotonic() - began_s
         self.commits += 1
         self.units += len(group)
-        self._loop.call_soon_threadsafe(self._deliver, done, topics)
+        committed = Committed(self._commit_s, len(group), shared.noted)
+        self._loop.call_soon_threadsafe(self._deliver, done, topics, committed)
 
-    def _run_units(self, db: Database, group: list[_Unit], topics: set[str]) -> list[_Done]:
+    def _run_units(self, db: Database, group: list[_Unit], topics: set[str]) -> tuple[list[_Done], Group]:
         """Run a group; only when a unit fails after it has written, all over again with a SAVEPOINT for each.
 
         Every SAVEPOINT is two more statements, and each statement hands the interpreter to the event loop and back.
@@ -221,21 +221,26 @@ class GroupWriter:
 
     def _attempt(
         self, db: Database, group: list[_Unit], topics: set[str], run: Callable[[Database, _Unit, Tx], _Done]
-    ) -> list[_Done]:
+    ) -> tuple[list[_Done], Group]:
         shared = Group()
         done: list[_Done] = []
         for unit in group:
-            tx = Tx(db, self._ring, self._clock.now_ms(), self._retry, shared)
+            tx = Tx(db, self._house, self._clock.now_ms(), shared)
             one = run(db, unit, tx)
             done.append(one)
             if one.error is None:
                 topics |= tx.touched
                 shared.counts.update(tx.counts)
+                shared.batch_counts.update(tx.batch_counts)
+                shared.noted += tx.noted
             else:
-                shared.hooks.clear()  # it may have seen what it changed
+                shared.forget()
         for (tenant, state), n in shared.counts.items():
             db.conn.execute(QUERIES["state_count_add"], {"tenant": tenant, "state": state, "n": n})
-        return done
+        for (batch_id, tenant, state), n in shared.batch_counts.items():
+            row = {"batch_id": batch_id, "tenant": tenant, "state": state, "n": n}
+            db.conn.execute(QUERIES["batch_count_add"], row)
+        return done, shared
 
     def _unit(self, db: Database, unit: _Unit, tx: Tx) -> _Done:
         """Run one unit. Raises sqlite3.Error when the whole transaction is gone, _WroteAndFailed to be guarded."""
@@ -268,7 +273,7 @@ class GroupWriter:
         done = [_Done(unit.future, error=_translated(error)) for unit in group]
         self._loop.call_soon_threadsafe(self._deliver, done, set())
 
-    def _deliver(self, done: list[_Done], topics: set[str]) -> None:
+    def _deliver(self, done: list[_Done], topics: set[str], committed: Committed | None = None) -> None:
         self._open -= len(done)
         for one in done:
             if one.future.done():
@@ -279,6 +284,9 @@ class GroupWriter:
                 one.future.set_result(one.value)
         if topics:
             self._after_commit(topics)
+        if committed is not None:
+            # After those who wait for these futures: nobody waits for this.
+            self._loop.call_soon(self.told, committed)
 
     def _database(self) -> Database:
         """The open connection, or a new one after a failure, or when the file was taken away and came back."""

@@ -17,13 +17,14 @@ from gateway.webhooks.schedule import Health
 class Endpoint:
     """``in_flight`` requests are on the wire; ``busy`` deliveries are on the wire or being written down.
 
-    ``health`` None: not read yet.
+    ``health`` None: not read yet. ``world``: its tenant, and whether it is the sandbox's, of the last try.
     """
 
     waiting: deque[DeliveryRow] = field(default_factory=deque)
     in_flight: int = 0
     busy: int = 0
     health: Health | None = None
+    world: tuple[str, bool] = ("", False)
 
     def offer(self, delivery: DeliveryRow, now_ms: int) -> None:
         """Add what the store has due. That it is due says that a hold which we remember was lifted meanwhile."""

@@ -1,4 +1,4 @@
-"""Owns which addresses and ports a webhook may reach. Pure, but for asking the kernel which addresses are ours.
+"""Owns which addresses and ports a webhook may reach. Pure, but for asking which addresses are ours.
 
 Refuses to use ``is_private`` and its like, whose meaning changed between Python releases: the tables are here.
 Source: rules SSRF-2 to SSRF-5; RFC 6890; https://fetch.spec.whatwg.org/#port-blocking.
@@ -7,9 +7,10 @@ Source: rules SSRF-2 to SSRF-5; RFC 6890; https://fetch.spec.whatwg.org/#port-bl
 from __future__ import annotations
 
 import ipaddress
-import socket
 from dataclasses import dataclass
 from typing import Literal
+
+from gateway.own_address import is_this_machine
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -34,13 +35,14 @@ class TargetRules:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a target must not be asked: the name of the rule, and a sentence with what to do."""
+    """Why a target must not be asked: the name of the rule for programs, and a sentence that says it to people, with
+    what to do."""
 
     rule: str
     detail: str
 
     def __str__(self) -> str:
-        return f"{self.detail} [{self.rule}]"
+        return self.detail
 
 
 def _table(rule: str, *networks: str) -> tuple[tuple[Network, str], ...]:
@@ -59,6 +61,18 @@ ALWAYS_REFUSED: tuple[tuple[Network, str], ...] = (
     *_table("documentation", "2001:db8::/32", "3fff::/20"),
     *_table("benchmark", "198.18.0.0/15", "2001:2::/48"),
 )
+NEVER_REACHED = {
+    "metadata": "where a cloud gives out the secrets of its machines",
+    "unspecified": "no address of any machine",
+    "link_local": "an address that holds on one cable only (link-local)",
+    "site_local": "an address of a kind that was given up (site-local)",
+    "multicast": "an address of many machines at once (multicast)",
+    "reserved": "a reserved address",
+    "documentation": "an address for examples in documents",
+    "benchmark": "an address for measuring networks",
+}
+"""What each rule of the table is about, as people say it."""
+
 LOOPBACK = tuple(ipaddress.ip_network(n) for n in ("127.0.0.0/8", "::1/128"))
 PRIVATE = tuple(
     ipaddress.ip_network(n)
@@ -118,9 +132,8 @@ def refuse_address(address: Address, port: int, scheme: Scheme, rules: TargetRul
 def _refuse_network(target: Address, scheme: Scheme, rules: TargetRules) -> Refusal | None:
     for network, rule in ALWAYS_REFUSED:
         if target.version == network.version and target in network:
-            return Refusal(
-                rule, f"{target} lies in {network}, which webhooks never reach; use another address"
-            )
+            what = NEVER_REACHED[rule]
+            return Refusal(rule, f"{target} is {what}, which webhooks never reach; use another address")
     if is_local(target):
         listed = any(target.version == n.version and target in n for n in rules.allowed_networks)
         if rules.local_open or listed:
@@ -153,16 +166,3 @@ def _refuse_port(target: Address, port: int, rules: TargetRules) -> Refusal | No
             "blocked_port", f"port {port} of {target} belongs to another protocol; use another port"
         )
     return None
-
-
-def is_this_machine(address: Address) -> bool:
-    """Say whether an address is one of ours: only on such a one can a socket be bound. Sends nothing."""
-    if any(address.version == n.version and address in n for n in LOOPBACK):
-        return True
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as trial:
-            trial.bind((str(address), 0))
-    except OSError:
-        return False
-    return True

@@ -23,9 +23,11 @@ from gateway.webhooks.settings import WebhookSettings
 from gateway.webhooks.target import TargetRefused, check_target, guarded
 
 ANSWER_MAX_OCTETS = 4096
-"""Read only so that the connection can be used again; what an answer says is of no use to us."""
+"""Read so that the connection can be used again; longer ones say nothing to us."""
 DRAIN_S = 1.0
 """The status has decided already; a body that drips does not keep its place."""
+CONNECT_SHARE = 2 / 3
+"""Of the time for a request: a host that has not taken the connection by then is not there."""
 KEEPALIVE_S = 4.0
 """Below the 5 s after which many servers close an idle connection: a POST must not meet that moment."""
 HEADERS = {
@@ -72,7 +74,11 @@ class Poster:
                 trust_env=False,
                 auto_decompress=False,
                 read_bufsize=ANSWER_MAX_OCTETS,
-                timeout=aiohttp.ClientTimeout(total=self._settings.request_timeout_s),
+                timeout=aiohttp.ClientTimeout(
+                    total=self._settings.request_timeout_s,
+                    # Before the whole time is over, so that it is known whether anything can have arrived.
+                    sock_connect=self._settings.request_timeout_s * CONNECT_SHARE,
+                ),
             )
         return self
 
@@ -93,27 +99,31 @@ class Poster:
             async with session.post(
                 target, data=body, headers={**HEADERS, **headers}, allow_redirects=False
             ) as response:
-                await _drain(response)
-                return _answer(response)
-        except TimeoutError:
-            return Answer(error=f"no answer within {self._settings.request_timeout_s:g} s")
+                return _answer(response, await _body(response))
+        except TimeoutError as error:
+            return Answer(
+                error=f"no answer within {self._settings.request_timeout_s:g} s",
+                maybe_taken=not isinstance(error, aiohttp.ConnectionTimeoutError),
+            )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _no_answer(error)
 
 
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    left = ANSWER_MAX_OCTETS
+async def _body(response: aiohttp.ClientResponse) -> bytes | None:
+    """Read a short answer to its end; None when there is more, or it does not come."""
+    body = b""
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
         async with asyncio.timeout(DRAIN_S):
-            while left > 0:
-                chunk = await response.content.read(left)
+            while len(body) < ANSWER_MAX_OCTETS:
+                chunk = await response.content.read(ANSWER_MAX_OCTETS - len(body))
                 if not chunk:
-                    return
-                left -= len(chunk)
+                    return body
+                body += chunk
     response.close()
+    return None
 
 
-def _answer(response: aiohttp.ClientResponse) -> Answer:
+def _answer(response: aiohttp.ClientResponse, body: bytes | None) -> Answer:
     status = response.status
     error = None
     if 300 <= status < 400:
@@ -122,7 +132,7 @@ def _answer(response: aiohttp.ClientResponse) -> Answer:
         error = "HTTP 410: the receiver is gone; the webhook was disabled"
     elif not 200 <= status < 300:
         error = f"HTTP {status}"
-    return Answer(status=status, error=error, retry_after=response.headers.get("Retry-After"))
+    return Answer(status=status, error=error, retry_after=response.headers.get("Retry-After"), said=body)
 
 
 def _no_answer(error: Exception) -> Answer:
@@ -140,7 +150,7 @@ def _no_answer(error: Exception) -> Answer:
         number = error.os_error.errno
         return Answer(error=f"no connection: {os.strerror(number) if number else error.os_error}")
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionError):
-        return Answer(error="the receiver closed the connection without an answer")
+        return Answer(error="the receiver closed the connection without an answer", maybe_taken=True)
     if isinstance(error, aiohttp.ClientResponseError):
-        return Answer(error="the answer is not HTTP, or its headers are too long")
-    return Answer(error=f"the request failed: {type(error).__name__}")
+        return Answer(error="the answer is not HTTP, or its headers are too long", maybe_taken=True)
+    return Answer(error=f"the request failed: {type(error).__name__}", maybe_taken=True)

@@ -21,6 +21,8 @@ CIRCUIT_FAILURES = 5
 """In a row, over all messages of an endpoint; from then on only one probe at a time."""
 PROBE_EVERY_S = 60
 GONE = 410
+SAID_OCTETS = 500
+"""Of an answer's body kept for people: where a receiver says what is wrong, it says so at the beginning."""
 ASKS_TO_WAIT = frozenset({429, 503})
 
 
@@ -28,13 +30,18 @@ ASKS_TO_WAIT = frozenset({429, 503})
 class Answer:
     """What came of one POST. ``status`` None: no HTTP answer; ``error`` says why in a sentence.
 
-    ``refused``: the target is one that must never be asked; nothing left this machine.
+    ``refused``: the target is one that must never be asked; nothing left this machine. ``maybe_taken``: there is no
+    answer, but the request may have arrived. ``said`` is the body of an answer where it is whole and short. ``took_ms``
+    is how long it all took.
     """
 
     status: int | None = None
     error: str | None = None
     retry_after: str | None = None
     refused: bool = False
+    maybe_taken: bool = False
+    said: bytes | None = None
+    took_ms: int | None = None
 
     @property
     def delivered(self) -> bool:
@@ -101,6 +108,8 @@ def settle(delivery: DeliveryRow, answer: Answer, health: Health, now_ms: int, j
         last_status=answer.status,
         last_error=answer.error,
         last_ms=now_ms,
+        took_ms=answer.took_ms,
+        said=_beginning(answer.said),
     )
     if answer.delivered:
         done = replace(tried, state="delivered", next_at_ms=None, last_error=None, finished_at_ms=now_ms)
@@ -115,6 +124,10 @@ def settle(delivery: DeliveryRow, answer: Answer, health: Health, now_ms: int, j
         # An early probe: only what was seen is written.
         return Settled(replace(tried, attempt=delivery.attempt), worse)
     return Settled(replace(tried, next_at_ms=now_ms + max(wait, asked_ms)), worse)
+
+
+def _beginning(said: bytes | None) -> str | None:
+    return said[:SAID_OCTETS].decode("utf-8", "replace") if said else None
 
 
 def past_retention(delivery: DeliveryRow, now_ms: int) -> DeliveryRow:

@@ -37,6 +37,9 @@ STOP_GRACE_S = 1.0
 """Requests on the wire may end; then they are dropped and go again after the next start (exit within 2 s)."""
 STOP_CANCEL_S = 0.5
 PAGE = 200
+Tried = Callable[[tuple[str, bool], str], None]
+"""Told of each try when it is written down: tenant and whether it is the sandbox's; delivered, failed or dead."""
+
 SOON_MS = 2_000
 """What is due this soon anyway is not brought forward: it may be on its way already."""
 
@@ -63,6 +66,7 @@ class WebhookSender:
         self._settings = settings or WebhookSettings()
         self._poster = Poster(self._settings, resolver)
         self._jitter = jitter
+        self.tried: Tried = lambda _world, _outcome: None
         self._changed = store.signal("deliveries")
         self._endpoints: dict[str, Endpoint] = {}
         self._taken: set[str] = set()
@@ -234,6 +238,7 @@ class WebhookSender:
         except NotFound:
             endpoint.forget()
             return None
+        endpoint.world = (hook.tenant, hook.sandbox)
         if endpoint.health is None or endpoint.busy == 1:
             endpoint.health = _health_of(hook)
         if not hook.enabled:
@@ -249,7 +254,9 @@ class WebhookSender:
             headers = signed_headers(hook.signing_secrets(now_ms), event.id, now_ms, body)
         except SecretUnusable as error:
             return Answer(error=str(error), refused=True)
-        return await self._poster.post(hook.url, headers, body)
+        began_s = self._clock.monotonic_s()
+        answer = await self._poster.post(hook.url, headers, body)
+        return replace(answer, took_ms=round((self._clock.monotonic_s() - began_s) * 1000))
 
     async def _settle(self, endpoint: Endpoint, delivery: DeliveryRow, answer: Answer) -> None:
         before = endpoint.health or Health()
@@ -267,6 +274,8 @@ class WebhookSender:
         _log(settled.delivery, answer)
         self._fill()
         await self._write(settled.delivery, changes)
+        state = settled.delivery.state
+        self.tried(endpoint.world, "failed" if state == "pending" else state)
         if answer.delivered and before.circuit_open:
             await self._bring_forward(delivery.webhook_id)
 
@@ -333,7 +342,8 @@ def _log(delivery: DeliveryRow, answer: Answer) -> None:
         "webhook": delivery.webhook_id,
         "event_id": delivery.event_id,
         "event_type": delivery.event_type,
-        "attempt": delivery.attempt,
+        "tries": delivery.attempt,
+        "message": delivery.message_id,
         "status": answer.status,
     }
     if delivery.state == "delivered":

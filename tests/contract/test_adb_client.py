@@ -6,7 +6,7 @@ Against a scripted server on loopback; the real one is driven by tests/integrati
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
@@ -217,7 +217,9 @@ async def test_a_server_that_dies_inside_a_list_gives_no_half_list(adb: Scripted
 
 async def test_leaving_the_tracking_closes_its_connection(adb: ScriptedAdb) -> None:
     adb.now()
-    async with aclosing(client(adb).track()) as lists:
+    tracked = client(adb).track()
+    assert isinstance(tracked, AsyncGenerator)
+    async with aclosing(tracked) as lists:
         async for _ in lists:
             break
     assert adb.requests == ["host:track-devices-l"]
@@ -276,7 +278,7 @@ async def test_a_push_to_a_wedged_phone_ends_at_the_deadline(adb: ScriptedAdb) -
         adb.hang_after = octets
         adb.answers["host:tport:serial:R58M1"] = OKAY + bytes(8)
         adb.answers["sync:"] = OKAY
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             with pytest.raises(Wedged, match="not written within"):
                 await client(adb).push("R58M1", b"apk", "/data/local/tmp/x.apk", timeout_s=0.2)
 

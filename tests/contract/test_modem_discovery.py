@@ -227,7 +227,7 @@ async def test_watching_tells_changes_only(bus: Bus) -> None:
     assert (await anext(changes)).found == ()
     bus.answering = {"ttyUSB2"}
     bus.plug("1-1", "2c7c:0125", (2, FF, "ttyUSB2", "option"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (scan := await anext(changes)).found:
             pass
     assert scan.found[0].usb_path == "1-1"

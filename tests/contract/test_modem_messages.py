@@ -266,7 +266,7 @@ async def test_an_event_that_was_taken_but_never_acknowledged_is_told_again_afte
         await one.event(InboundReceived)
         await one.event(ReportReceived)
         one.peer.unplug()
-        await asyncio.wait_for(one.ended.wait(), 5)
+        await asyncio.wait_for(one.ended.wait(), 30)
         before, one.events = one.events, []
         await one.open()
         text, report = await one.event(InboundReceived), await one.event(ReportReceived)
@@ -283,7 +283,7 @@ async def test_a_slot_of_before_a_break_is_not_erased_when_it_holds_another_mess
         one.peer.say('+CMTI: "SM",1')
         old = await one.event(InboundReceived)
         one.peer.unplug()
-        await asyncio.wait_for(one.ended.wait(), 5)
+        await asyncio.wait_for(one.ended.wait(), 30)
         put(one, "SM", 1, another(DELIVER, 9), DELIVER_LENGTH)
         await one.open()
         new = await one.event(InboundReceived, lambda event: event.tpdu[-1] == 9)

@@ -142,7 +142,7 @@ async def test_a_link_that_is_lost_ends_the_events_after_saying_so() -> None:
     async with driven(timers=QUICK) as one:
         line = one.line
         one.peer.unplug()
-        await asyncio.wait_for(one.ended.wait(), 5)
+        await asyncio.wait_for(one.ended.wait(), 30)
         last = one.events[-1]
         assert isinstance(last, LineChanged)
         assert (last.health.state, last.health.reason and last.health.reason.code) == (
@@ -156,7 +156,7 @@ async def test_closing_ends_the_events_and_may_be_repeated() -> None:
     async with driven(timers=QUICK) as one:
         await one.modem.close()
         await one.modem.close()
-        await asyncio.wait_for(one.ended.wait(), 5)
+        await asyncio.wait_for(one.ended.wait(), 30)
         await one.open()
         assert isinstance((await outcomes(one.line, attempt()))[0], PartSent)
 

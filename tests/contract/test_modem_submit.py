@@ -7,7 +7,7 @@ import gc
 
 import pytest
 
-from device_bridge.device import OutgoingPart, PartLost, PartNotSent, PartRejected, PartSent
+from device_bridge.device import OutgoingPart, PartLost, PartNotSent, PartOutcome, PartRejected, PartSent
 from device_bridge.errors import DeviceNotReady, InDoubt, NotSubmitted
 from device_bridge.modem import Timers
 from device_bridge.sms.outcome import OutcomeClass
@@ -119,7 +119,7 @@ async def test_the_verdict_does_not_wait_for_the_final_ok() -> None:
     async with driven(timers=Timers(final_s=30)) as one:
         one.peer.will.verdict = lambda _: ["+CMGS: 7"]
         stream = one.line.submit(attempt(), lambda _: asyncio.sleep(0, True))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             first = await anext(stream)
         assert isinstance(first, PartSent)
         assert first.mr == 7
@@ -127,7 +127,7 @@ async def test_the_verdict_does_not_wait_for_the_final_ok() -> None:
         await asyncio.sleep(0)
         assert not following.done()
         one.peer.say("OK")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await following is None
 
 
@@ -184,7 +184,7 @@ async def test_no_code_before_the_prompt_is_ever_taken_for_maybe_on_air(error: s
 async def test_every_code_after_the_pdu_becomes_one_verdict(error: str) -> None:
     async with driven() as one:
         for code in range(600):
-            one.peer.will.verdict = lambda _, code=code: [error.format(code)]  # type: ignore[misc]
+            one.peer.will.verdict = lambda _, code=code: [error.format(code)]
             verdicts = await outcomes(one.line, attempt())
             assert len(verdicts) == 1
             assert isinstance(verdicts[0], PartSent | PartNotSent | PartRejected | PartLost), code
@@ -266,7 +266,7 @@ async def test_a_late_answer_after_the_port_was_opened_anew_belongs_to_the_part_
         verdict = (await waiting)[0]
         assert isinstance(verdict, PartLost)
         assert verdict.cause.code == "device_lost"
-        await asyncio.wait_for(one.ended.wait(), 5)
+        await asyncio.wait_for(one.ended.wait(), 30)
         one.peer.will.verdict = None
         one.peer.will.answers["ATV1"] = ["OK", "+CMGS: 41", "OK"]
         await one.open()
@@ -356,7 +356,7 @@ async def test_an_unplug_at_every_byte_of_a_submit_never_yields_a_lie() -> None:
                 break
             pulled += 1
             # The modem comes back by the same port and sends the next text.
-            await asyncio.wait_for(one.ended.wait(), 5)
+            await asyncio.wait_for(one.ended.wait(), 30)
             await one.open()
             assert isinstance((await outcomes(one.line, attempt("next")))[0], PartSent)
     else:
@@ -364,7 +364,7 @@ async def test_an_unplug_at_every_byte_of_a_submit_never_yields_a_lie() -> None:
     assert pulled > len("00" + SUBMIT + "01")  # every digit of the PDU was among them
 
 
-def judge(at: int, verdicts: list[object], *, on_air: bool) -> None:
+def judge(at: int, verdicts: list[PartOutcome], *, on_air: bool) -> None:
     if on_air:
         assert verdicts, at
         assert isinstance(verdicts[0], PartSent | PartLost), at
@@ -376,7 +376,7 @@ async def test_a_text_for_a_modem_that_is_gone_is_refused_at_once() -> None:
     async with driven() as one:
         line = one.line
         one.peer.unplug()
-        await asyncio.wait_for(one.ended.wait(), 5)
+        await asyncio.wait_for(one.ended.wait(), 30)
         with pytest.raises(DeviceNotReady) as refusal:
             await outcomes(line, attempt())
         assert refusal.value.cause.code == "device_lost"

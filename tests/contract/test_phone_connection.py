@@ -257,8 +257,7 @@ async def test_a_message_of_a_mebibyte_is_taken() -> None:
 async def test_a_gigabyte_is_refused_by_its_announced_length() -> None:
     async with linked() as one:
         app = await one.connect()
-        transport = app.socket._response.connection.transport
-        transport.write(b"\x81\xff" + struct.pack(">Q", 1 << 30) + b"mask" + b"x" * 1000)
+        app.transport.write(b"\x81\xff" + struct.pack(">Q", 1 << 30) + b"mask" + b"x" * 1000)
         async with asyncio.timeout(LIMIT_S):
             await app.ended.wait()
         await one.lost()
@@ -275,7 +274,7 @@ async def test_a_binary_message_is_malformed() -> None:
 async def test_noise_that_is_no_frame_ends_the_connection() -> None:
     async with linked() as one:
         app = await one.connect()
-        app.socket._response.connection.transport.write(os.urandom(64) + b"\xff" * 64)
+        app.transport.write(os.urandom(64) + b"\xff" * 64)
         await one.lost()
 
 
@@ -500,7 +499,8 @@ async def test_a_phone_that_stops_reading_holds_back_only_itself_and_ends_withou
         _reader, writer = await upgraded(one)
         writer.write(framed(json.dumps(SMALL)))
         await one.open()
-        _reader._transport.pause_reading()
+        assert isinstance(writer.transport, asyncio.Transport)
+        writer.transport.pause_reading()
         text, plain = "x" * 200_000, attempt()
         part = OutgoingPart(1, b"", text=text)
         cleared: list[str] = []
@@ -533,7 +533,7 @@ async def test_a_job_reaches_an_idle_phone_within_milliseconds() -> None:
             name = f"a{number}"
             began_s = asyncio.get_running_loop().time()
             submit = asyncio.create_task(outcomes(one.line, attempt(name)))
-            await app.hears("job", lambda frame, name=name: frame["job"] == name)
+            await app.hears_job(name)
             waits_s.append(app.heard_at_s[-1] - began_s)
             await app.say(sent(number + 1, name))
             await submit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
 from itertools import permutations
 from typing import Any
 
@@ -12,6 +13,7 @@ from device_bridge.device import (
     OutgoingPart,
     PartLost,
     PartNotSent,
+    PartOutcome,
     PartRejected,
     PartsCap,
     PartSent,
@@ -41,8 +43,13 @@ REPORT = "06050B911326880736F4111011719551401110117195714000"
 async def submitted(one: Linked, app: ScriptedPhone, parts: int = 1, name: str = "a1") -> asyncio.Task[Any]:
     """Start a submit and wait until its job has reached the phone."""
     task = asyncio.create_task(outcomes(one.line, attempt(name, parts)))
-    await app.hears("job", lambda frame: frame["job"] == name)
+    await app.hears_job(name)
     return task
+
+
+def of(name: str) -> Callable[[PartSent | ReportReceived], bool]:
+    """Whether an event is of the attempt with this name."""
+    return lambda came: came.attempt_id == name
 
 
 async def test_a_text_goes_out_whole_and_each_part_gets_its_verdict() -> None:
@@ -151,7 +158,13 @@ async def test_every_result_of_android_becomes_the_outcome_of_its_class(result: 
         await app.say(sent(1, result=result))
         (verdict,) = await task
         row = ANDROID_RESULTS.get(result)
-        kinds = {"D": PartSent, "P": PartRejected, "U": PartLost, "T": PartNotSent, "L": PartNotSent}
+        kinds: dict[str, type[PartOutcome]] = {
+            "D": PartSent,
+            "P": PartRejected,
+            "U": PartLost,
+            "T": PartNotSent,
+            "L": PartNotSent,
+        }
         assert type(verdict) is kinds[row.kind if row else "U"]
         assert verdict.evidence.startswith(f"Android result {result}")
 
@@ -201,9 +214,9 @@ async def test_every_order_of_answers_and_intents_ends_in_the_same_verdicts() ->
             assert sorted((type(verdict).__name__, verdict.part) for verdict in await task) == [
                 ("PartSent", 1), ("PartSent", 2),
             ]  # fmt: skip
-            again = await one.event(PartSent, lambda came, name=name: came.attempt_id == name)
+            again = await one.event(PartSent, of(name))
             assert again.part == 2
-            reported = await one.event(ReportReceived, lambda came, name=name: came.attempt_id == name)
+            reported = await one.event(ReportReceived, of(name))
             assert reported.part == 1
 
 
@@ -366,7 +379,7 @@ async def test_several_attempts_are_on_their_way_and_answered_in_any_order() -> 
             asyncio.create_task(outcomes(lines[number % 3], attempt(f"a{number}"))) for number in range(9)
         ]
         for number in range(9):
-            frame = await app.hears("job", lambda frame, name=f"a{number}": frame["job"] == name)
+            frame = await app.hears_job(f"a{number}")
             assert frame["sub"] == (3, 5, 7)[number % 3]
         await app.say(*(sent(100 - number, f"a{number}") for number in reversed(range(9))))
         answered = [await task for task in tasks]
@@ -388,6 +401,7 @@ async def test_a_submit_that_is_closed_early_leaves_what_it_was_told_to_the_even
     async with linked() as one:
         app = await one.connect()
         verdicts = one.line.submit(attempt(parts=2), _yes)
+        assert isinstance(verdicts, AsyncGenerator)
         first = asyncio.ensure_future(anext(verdicts))
         await app.hears("job")
         await app.say(sent(1, part=1), sent(2, part=2), sent(3, "other"))

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.lifecycle import Happening
 from gateway.store.protocol import NotFound
-from gateway.store.rows import DeliveryRow, WebhookRow
+from gateway.store.rows import DeliveryRow, EventPage, WebhookRow
 from tests.peers.store_world import LIVE, World, deliver
 
 
@@ -124,7 +124,7 @@ async def test_an_open_circuit_sends_nothing_until_its_probe(w: World) -> None:
     await hook(w)
     await w.admit()
     [first] = await w.store.due_deliveries(10)
-    open_until = {"open_until_ms": w.now_ms + 300_000, "failures_in_row": 5}
+    open_until: dict[str, object] = {"open_until_ms": w.now_ms + 300_000, "failures_in_row": 5}
     await w.store.delivery_done(later(first, w, 1), open_until)
     w.clock.pass_s(10)
     assert await due(w) == []
@@ -210,6 +210,49 @@ async def test_events_are_read_in_order_from_any_place(w: World) -> None:
     events = await w.store.events_after(LIVE, 0, 100)
     assert [e.seq for e in events] == sorted(e.seq for e in events)
     assert await w.store.events_after(LIVE, events[2].seq, 1) == (events[3],)
+
+
+async def test_a_page_of_events_says_what_is_the_newest_whoever_may_see_it(w: World) -> None:
+    assert await w.store.event_page(LIVE, 0, 10) == EventPage((), 0, 0)
+    await w.admit()
+    await w.store.emit("other", "policy.alert", {})
+    page = await w.store.event_page(LIVE, 0, 10)
+    assert ([e.type for e in page.events], page.let_go, page.newest) == (["message.queued"], 0, 2)
+    assert await w.store.event_page(LIVE, 0, 0) == EventPage((), 0, 2)
+
+
+async def test_PRV_1_old_events_go_but_not_the_history_of_a_message(w: World) -> None:
+    message = await w.admit()
+    for _ in range(1200):
+        await w.store.emit("default", "policy.alert", {})
+    w.clock.pass_s(90 * 86_400)
+    await w.store.prune()
+    assert (await w.store.event_page(LIVE, 0, 0)).let_go == 0
+    w.clock.pass_s(1)
+    young = await w.store.emit("default", "policy.alert", {})
+    await w.store.prune()
+    page = await w.store.event_page(LIVE, 0, 100)
+    assert (page.let_go, page.newest) == (young.seq - 1, young.seq)
+    assert [e.type for e in page.events] == ["message.queued", "policy.alert"]
+    assert [hop.type for hop in await w.store.timeline(message.id)] == ["message.queued"]
+    # Once more, with nothing left that is young: the place where one goes on is not forgotten.
+    w.clock.pass_s(91 * 86_400)
+    await w.store.prune()
+    assert await w.store.event_page(LIVE, young.seq, 100) == EventPage((), young.seq, young.seq)
+
+
+async def test_W4_an_old_event_stays_while_a_delivery_waits_with_it(w: World) -> None:
+    await hook(w, events=("policy.*",))
+    waiting = await w.store.emit("default", "policy.alert", {"kind": "waiting"})
+    sent = await w.store.emit("default", "policy.alert", {"kind": "sent"})
+    first, second = await w.store.due_deliveries(10)
+    await w.store.delivery_done(done(second, w), {})
+    assert (first.event_id, second.event_id) == (waiting.id, sent.id)
+    w.clock.pass_s(91 * 86_400)
+    await w.store.prune()
+    assert (await w.store.event(waiting.id, with_text=True)).payload == {"kind": "waiting"}
+    with pytest.raises(NotFound):
+        await w.store.event(sent.id, with_text=True)
 
 
 async def test_those_who_wait_are_woken_by_the_commit_that_concerns_them(w: World) -> None:

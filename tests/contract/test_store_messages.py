@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.lifecycle import Conflict, Happening
 from gateway.message import FINAL_STATES, MessageState
 from gateway.store.protocol import IdempotencyKeyReused, NotFound
-from gateway.store.rows import IdempotencyKey, KeyRow, MessageFilter, StoredAnswer, View, WebhookRow
+from gateway.store.rows import IdempotencyKey, KeyRow, MessageFilter, Prepared, StoredAnswer, View, WebhookRow
 from tests.peers.store_world import LIVE, World, deliver
 
 ANY = MessageFilter()
@@ -206,14 +207,14 @@ VERBS = st.sampled_from(
 @given(st.lists(VERBS, min_size=5, max_size=40), st.randoms(use_true_random=False))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_the_counts_are_those_of_the_rows_after_any_verbs(
-    w: World, verbs: list[str], random: object
+    w: World, verbs: list[str], random: Random
 ) -> None:
     a = await w.line("a")
-    attempts = []
+    attempts: list[Prepared] = []
     ids = []
     for verb in verbs:
         w.clock.pass_s(7)
-        pick = random.choice(attempts) if attempts else None  # type: ignore[attr-defined]
+        pick = random.choice(attempts) if attempts else None
         if verb in ("admit", "hold"):
             ids.append((await w.admit(held_reason="review" if verb == "hold" else None)).id)
         elif verb == "claim":
@@ -222,7 +223,7 @@ async def test_the_counts_are_those_of_the_rows_after_any_verbs(
         elif verb in ("sent", "not_sent", "rejected", "lost") and pick is not None:
             await getattr(w, verb)(pick)
         elif verb in ("cancel", "resend") and ids:
-            chosen = random.choice(ids)  # type: ignore[attr-defined]
+            chosen = random.choice(ids)
             try:
                 await w.store.change(LIVE, chosen, Happening(verb), "person")
             except Conflict:
@@ -233,7 +234,7 @@ async def test_the_counts_are_those_of_the_rows_after_any_verbs(
             await w.store.tick()
         elif verb == "recover":
             await w.store.recover("node")
-    listed = Counter()
+    listed = Counter[MessageState]()
     after = None
     while True:
         page = await w.store.messages(LIVE, ANY, 100, after)

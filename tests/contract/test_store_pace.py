@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from gateway.clock import STEP_S, SteadyClock, midnight_ms
 from gateway.message import MessageState
+from gateway.policy.quiet_hours import HoursSettings, QuietHours
+from gateway.policy.rules import Budget, Rules
 from gateway.store.rows import Pace
-from tests.peers.store_world import TEMPORARY, THREE_PARTS, World
+from tests.peers.store_world import TEMPORARY, THREE_PARTS, MakeWorld, World
 
 HOUR_MS = 3_600_000
 
@@ -73,16 +75,15 @@ async def test_the_claim_itself_counts_so_that_a_look_from_before_cannot_pass_it
 
 async def test_a_days_quota_ends_at_midnight_and_what_does_not_fit_waits(w: World) -> None:
     a = await w.line("a")
-    pace = Pace(per_day=2, day_start_ms=midnight_ms(w.now_ms))
+    pace = Pace(per_day=2)
     for _ in range(3):
         await w.admit()
     for _ in range(2):
         assert (await w.claim(a, pace=pace)).prepared is not None
     refused = await w.claim(a, await w.look(a), pace)
     assert (refused.prepared, refused.paced_until_ms) == (None, midnight_ms(w.now_ms) + 86_400_000)
-    tomorrow = Pace(per_day=2, day_start_ms=midnight_ms(w.now_ms) + 86_400_000)
-    w.clock.pass_s((tomorrow.day_start_ms - w.now_ms) / 1000 + 1)
-    assert (await w.claim(a, pace=tomorrow)).prepared is not None
+    w.clock.pass_s((midnight_ms(w.now_ms) + 86_400_000 - w.now_ms) / 1000 + 1)
+    assert (await w.claim(a, pace=pace)).prepared is not None
 
 
 # ------------------------------------------------------------------ a wall clock that steps
@@ -196,3 +197,51 @@ async def test_what_nobody_sent_in_time_expires_with_its_reason(w: World) -> Non
         assert expired.state is MessageState.EXPIRED
         assert expired.error is not None
         assert expired.error.code == "expired"
+
+
+async def test_what_a_right_clock_wrote_stays_when_a_wrong_one_is_set(w: World) -> None:
+    """A machine without a battery clock starts an hour in the past; what its last run wrote is later than "now"."""
+    a = await w.line()
+    message = await w.admit()
+    await w.all_sent(await w.take(a))
+    waits = await w.admit(expires_at_ms=w.now_ms + 2 * HOUR_MS)
+    w.clock.wall_ms -= HOUR_MS
+    since_ms = w.now_ms
+    w.clock.pass_s(30)
+    await w.store.step_clock(HOUR_MS, since_ms)
+    w.clock.wall_ms += HOUR_MS
+    assert (await w.get(waits.id)).expires_at_ms == waits.expires_at_ms
+    assert (await w.claim(a, pace=Pace(per_minute=1))).prepared is None
+    w.clock.pass_s(32)
+    assert (await w.claim(a, pace=Pace(per_minute=1))).prepared is not None
+    assert await w.state(message.id) == "sent"
+
+
+async def test_QUI_2_the_hours_of_people_are_wall_time(make_world: MakeWorld) -> None:
+    rules = Rules(quiet=QuietHours(HoursSettings()), quiet_purposes=frozenset({"transactional"}))
+    async with make_world(rules=rules) as w:
+        while (message := await w.admit(country="GB")).due_at_ms is None:
+            w.clock.pass_s(3600)
+        await step(w, HOUR_MS)
+        assert (await w.get(message.id)).due_at_ms == message.due_at_ms
+
+
+async def test_PMP_3_a_lane_that_waited_by_a_wrong_clock_asks_again(make_world: MakeWorld) -> None:
+    async with make_world(rules=Rules(budgets=(Budget(parts_per_day=1),))) as w:
+        a = await w.line()
+        for _ in range(2):
+            await w.admit()
+        await w.all_sent(await w.take(a))
+        assert (await w.claim(a)).prepared is None
+        await step(w, -10 * 24 * HOUR_MS)
+        assert (await w.claim(a)).prepared is not None
+
+
+async def test_CNT_2_a_question_is_open_for_a_day_whatever_the_clock_does(w: World) -> None:
+    message = await w.admit(held_reason="approval")
+    await step(w, 48 * HOUR_MS)
+    await w.store.tick()
+    assert await w.state(message.id) == "held"
+    w.clock.pass_s(24 * 3600)
+    await w.store.tick()
+    assert await w.state(message.id) == "expired"

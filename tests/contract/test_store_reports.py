@@ -6,6 +6,8 @@ Source: 3GPP TS 23.040 §9.2.2.3, §9.2.3.6 (TP-MR), §9.2.3.15 (TP-ST); *Report
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from device_bridge.device import ReportReceived
@@ -16,7 +18,7 @@ from tests.peers.store_world import ALICE, LIVE, THREE_PARTS, World, status_repo
 HOUR_S = 3600
 
 
-async def _sent(w: World, line: LineRow, mr: int, **changes: object) -> str:
+async def _sent(w: World, line: LineRow, mr: int, **changes: Any) -> str:
     message = await w.admit(**changes)
     await w.sent(await w.take(line), mr=mr)
     return message.id

@@ -16,7 +16,7 @@ from device_bridge.sms.outcome import local, tp_fcs
 from gateway.lifecycle import Conflict, Happening
 from gateway.message import MessageState
 from gateway.store.record import DOUBT_WAIT_MS, PIN_MS
-from gateway.store.rows import Claim, Pace, PartStarting, RetryRule
+from gateway.store.rows import Claim, LineRow, Pace, PartStarting, Prepared, RetryRule
 from tests.peers.store_world import BARRED, LIVE, REROUTED, TEMPORARY, THREE_PARTS, World, world
 
 # ------------------------------------------------------------------ claims
@@ -317,9 +317,9 @@ async def test_resend_after_doubt_waits_first_and_asks_the_centre_to_refuse_a_du
     assert submitting[-1].detail["resend_after_doubt"] is True
 
 
-async def _taken(w: World, line: object) -> object:
+async def _taken(w: World, line: LineRow) -> Prepared:
     await w.admit()
-    return await w.take(line)  # type: ignore[arg-type]
+    return await w.take(line)
 
 
 async def test_a_resend_from_another_sim_does_not_ask_its_centre_about_a_foreign_reference(w: World) -> None:

@@ -13,7 +13,7 @@ from tests.harness.zygote import Zygote
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 
-FIRST_STARTS = 40
+FIRST_STARTS = 25
 LONGEST_S = 0.12
 """From the fork to the announcement of a first start, and a little more."""
 CONFIG = "[server]\nport = 0\n[serial]\ndiscover = false\n"

@@ -162,7 +162,7 @@ class Chain:
                         task.result()
                 await self._start(console=(run + 1) % CONSOLE_EVERY == 0)
             self.over.set()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await asyncio.gather(*living)
         finally:
             for task in living:
@@ -256,6 +256,7 @@ async def chain(folder: Path, seed: int) -> AsyncIterator[Chain]:
     modems = "".join(f'[[modem]]\nport = "{port}"\n' for port in air.ports.values())
     config = (
         "[server]\nport = 0\n[serial]\ndiscover = false\n[lines]\nper_minute = 0\nper_day = 0\n"
+        '[policy]\nhome_countries = ["GB"]\n'
         f'[[webhook]]\nurl = "{receiver.url}"\nsecret = "{SECRET}"\nevents = ["message.*"]\n{modems}'
     )
     server = GatewayProcess(folder, config)

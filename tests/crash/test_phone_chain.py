@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,8 +26,8 @@ from tests.harness.zygote import Zygote
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(3600)]
 
-KILLS_OF_RUNS = 0.3
-"""Of CRASH_RUNS: 60 in CI, 300 by ``make crash``."""
+KILLS_OF_RUNS = 0.15
+"""Of CRASH_RUNS: 30 in CI, 150 by ``make crash``."""
 PHONE_SHARE = 6
 """Every so manieth kill is the phone's."""
 POINTS = ("after_taken", "before_call", "after_call", "after_sent_event", "before_committed")
@@ -53,7 +54,7 @@ class Chain(Clients):
         while not self.over.is_set():
             number += 1
             text = (f"in {number:05d} " * (20 if number % 3 == 0 else 1)).strip()
-            sender = {"from": f"+44770090{number % 1000:04d}"}
+            sender: dict[str, Any] = {"from": f"+44770090{number % 1000:04d}"}
             try:
                 await self.phone.ask("receive", sub=self.chance.randint(1, 2), text=text, **sender)
             except ConnectionError:

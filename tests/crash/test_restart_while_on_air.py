@@ -5,6 +5,7 @@ The answer to that text, or to a command of the run that died, comes when the ne
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 LINES = 24
 """Each modem finishes the old text at another moment of the new start."""
 STEP_S = 0.03
+DUE_IN_S = 5
+"""All are posted by then, so that they go on air at once."""
 
 
 async def test_an_old_answer_that_comes_late_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
@@ -27,13 +30,17 @@ async def test_an_old_answer_that_comes_late_is_not_taken_for_a_new_one(tmp_path
         air.slow_down(line, STEP_S * (line + 1))
     await air.start()
     ports = "".join(f'[[modem]]\nport = "{port}"\n' for port in air.ports.values())
-    config = f"[server]\nport = 0\n[serial]\ndiscover = false\n[lines]\nper_minute = 0\nper_day = 0\n{ports}"
+    config = (
+        "[server]\nport = 0\n[serial]\ndiscover = false\n[lines]\nper_minute = 0\nper_day = 0\n"
+        f'[policy]\nhome_countries = ["GB"]\n{ports}'
+    )
     server = GatewayProcess(tmp_path, config, zygote=zygote)
     try:
         await server.start()
         lines = {line["id"] for line in await server.lines_up(LINES)}
+        due = datetime.now(UTC) + timedelta(seconds=DUE_IN_S)
         sent = [
-            await server.send(f"+4477009{n:05d}", f"text {n}", line=line_id)
+            await server.send(f"+4477009{n:05d}", f"text {n}", line=line_id, send_at=due.isoformat())
             for n, line_id in enumerate(sorted(lines))
         ]
         await until(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -18,10 +20,16 @@ from gateway.http.app import ROUTES
 from gateway.http.models import SCOPES, EventName
 from gateway.lifecycle import TRANSITIONS, Happening
 from gateway.message import MessageState, PartState
-from tools.config_docs import sections
+from gateway.policy.alerts import KINDS
+from gateway.store.guards import NEW_COUNTRY, NUMBER_RANGE
+from tools.config_docs import SectionDoc, sections, toml
 from tools.make_docs import DOCUMENTS
 
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+"""apprise imports it, when an address of a service is checked."""
+
 ROOT = Path(__file__).resolve().parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
 PAGES = sorted(
     path
     for pattern in (
@@ -34,6 +42,10 @@ PAGES = sorted(
     )
     for path in ROOT.glob(pattern)
 )
+
+
+MAIL = '[email]\nhost = "smtp.example.org"\nsender = "office@example.org"\n'
+"""What goes out by e-mail needs a server."""
 
 
 def page(name: str) -> str:
@@ -83,19 +95,46 @@ def test_every_unset_example_is_a_value_that_is_accepted(tmp_path: Path) -> None
             for key in part.keys
             if key.example is not None and "…" not in str(key.example)
         }
-        if part.name == "line":
-            del shown["imsi"]  # the example names a SIM by its ICCID
-        if part.repeated and part.name != "line":
+        if part.repeated:
             continue
-        lines = [f"{name} = {_toml(value)}" for name, value in shown.items()]
-        head = f"[[{part.name}]]" if part.repeated else f"[{part.name}]"
+        lines = [f"{name} = {toml(value)}" for name, value in shown.items()]
         path = tmp_path / f"{part.name}.toml"
-        path.write_text("\n".join([head, *lines]))
+        path.write_text("\n".join([*([MAIL] if part.name == "alerts" else []), f"[{part.name}]", *lines]))
+        path.chmod(0o600)
         load(path, {})
 
 
-def _toml(value: object) -> str:
-    return str(value) if isinstance(value, int) else repr(value).replace("'", '"')
+ALTERNATIVES = {"route": {"pool", "line"}, "budget": {"line", "key"}, "line": {"iccid", "imsi"}}
+"""Keys of which an entry has only one."""
+
+BESIDE: dict[str, dict[str, dict[str, Any]]] = {
+    "content_rule": {"tag": {"action": "tag"}},
+    "inbound_rule": {"": {"tag": "topic=hours"}, "webhook": {"secret": f"whsec_{'A' * 32}"}},
+}
+"""What an entry needs beside one key; below "" beside any."""
+
+
+def entries(part: SectionDoc) -> Iterator[dict[str, Any]]:
+    """Give entries that the examples make: each example in one, beside those of keys that every entry needs."""
+    needed = {key.name: key.example for key in part.keys if key.required}
+    either = ALTERNATIVES.get(part.name, set())
+    for key in part.keys:
+        shown = key.example if key.example is not None else key.default
+        if "…" not in str({**needed, "": shown}) and shown not in (None, [], {}):
+            first = next((k for k in part.keys if k.name in either), None)
+            others = {first.name: first.example} if first is not None and key.name not in either else {}
+            beside = BESIDE.get(part.name, {})
+            yield {**needed, **others, **beside.get("", {}), key.name: shown, **beside.get(key.name, {})}
+
+
+@pytest.mark.parametrize("part", [part for part in sections() if part.repeated], ids=lambda part: part.name)
+def test_every_example_of_a_repeated_section_is_accepted(part: SectionDoc, tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    for entry in entries(part):
+        lines = [f"{name} = {toml(value)}" for name, value in entry.items()]
+        path.write_text("\n".join([MAIL, f"[[{part.name}]]", *lines]))
+        path.chmod(0o600)
+        load(path, {})
 
 
 def test_every_route_stands_in_the_http_page_and_the_other_way_round() -> None:
@@ -120,26 +159,52 @@ def test_every_state_and_happening_stands_in_the_states_page() -> None:
     assert column(section(text, "Parts")) == {part.value for part in PartState}
 
 
-@pytest.mark.parametrize("name", ["docs/states.md", "gateway/README.md"])
-def test_the_diagram_has_exactly_the_arrows_of_the_table(name: str) -> None:
+ARROWS = {
+    (source.value, target.value, happening.value)
+    for source, ways in TRANSITIONS.items()
+    for happening, target in ways.items()
+}
+
+
+def test_the_diagram_has_exactly_the_arrows_of_the_table() -> None:
+    text = page("gateway/README.md")
     drawn = {
         (source, target, word)
-        for source, target, words in re.findall(r"^    (\w+) --> (\w+): (.+)$", page(name), re.MULTILINE)
+        for source, target, words in re.findall(r"^    (\w+) --> (\w+): (.+)$", text, re.MULTILINE)
         for word in words.split(", ")
     }
-    table = {
-        (source.value, target.value, happening.value)
-        for source, ways in TRANSITIONS.items()
-        for happening, target in ways.items()
+    assert drawn == ARROWS
+
+
+def test_the_drawing_has_a_ring_and_an_arrow_for_exactly_the_ways_of_the_table() -> None:
+    """Rings and arrows are where their columns are, whatever the titles of the rows say."""
+    drawing = ET.fromstring((ROOT / "docs/screenshots/states.svg").read_text())
+    columns = {
+        node.get("x"): node.text
+        for node in drawing.findall(f"{SVG}text")
+        if node.get("text-anchor") == "middle"
     }
-    assert drawn == table
+    drawn = set()
+    for row in drawing.findall(f"{SVG}g")[1:]:
+        name = row.findtext(f"{SVG}text")
+        (end,) = {
+            re.split(r"[M ]", node.get("d") or "")[1]
+            for node in row.findall(f"{SVG}path")
+            if node.get("class") == "ink"
+        }
+        rings = [node.get("cx") for node in row.findall(f"{SVG}circle")]
+        drawn |= {(columns[ring], columns[end], name) for ring in rings}
+    assert drawn == ARROWS
 
 
 def test_every_event_type_stands_in_the_events_page_and_can_be_subscribed_to() -> None:
-    assert column(page("docs/events.md")) - {"webhook-id", "webhook-timestamp", "webhook-signature"} == set(
-        EVENT_TYPES
-    )
+    assert column(section(page("docs/events.md"), "Types")) == set(EVENT_TYPES)
     assert set(get_args(EventName)) == {"*", *EVENT_FAMILIES, *EVENT_TYPES}
+
+
+def test_every_kind_of_alert_stands_in_the_events_page() -> None:
+    named = column(section(page("docs/events.md"), "Kinds of policy.alert"))
+    assert named >= {*KINDS, NEW_COUNTRY, NUMBER_RANGE}
 
 
 def test_every_message_state_that_is_told_of_has_an_event_type() -> None:
@@ -248,4 +313,6 @@ def test_nothing_in_the_project_names_the_machine_it_was_made_on() -> None:
         assert "/work" not in text, name
         assert "--index-url" not in text, name
         assert "--find-links" not in text, name
-        assert not re.search(r"https?://(?!192\.168|127\.0\.0\.1|sms\.example|[a-z.]*example)", text), name
+        assert not re.search(
+            r"https?://(?!192\.168|127\.0\.0\.1|hooks\.slack\.com|sms\.example|[a-z.]*example)", text
+        ), name

@@ -24,7 +24,7 @@ from tests.peers.adb_device_companion import Companion
 from tests.peers.adb_device_vendors import PIXEL, Personality
 
 COMMAND_S = 30.0
-START_S = 15.0
+START_S = 30.0
 SIZE_DIGITS = 4
 
 
@@ -152,7 +152,7 @@ class AdbServerProcess:
         rows = [line.split("\t") for line in (await self.ask("host:devices")).splitlines()]
         return dict(rows)
 
-    async def reaches(self, serial: str, state: str, limit_s: float = 15.0) -> None:
+    async def reaches(self, serial: str, state: str, limit_s: float = 30.0) -> None:
         """Wait until a phone is in a state (``gone`` when it is not listed)."""
 
         async def there() -> bool:

@@ -120,7 +120,7 @@ class Household:
             provision="auto",
         )
 
-    async def step(self, phone: PretendPhone, name: str, *outcomes: str, limit_s: float = 20.0) -> Step:
+    async def step(self, phone: PretendPhone, name: str, *outcomes: str, limit_s: float = 30.0) -> Step:
         """Wait until the host reports one of the outcomes for a step; returns it."""
         serialno = phone.android.serialno
 

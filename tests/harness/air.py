@@ -13,7 +13,8 @@ from typing import Any, ParamSpec
 
 from device_bridge.emulator import EmulatedNetwork, NetworkSettings
 from device_bridge.emulator.frames import SubmitFrame, parse_submit
-from device_bridge.emulator.smsc import Submission
+from device_bridge.emulator.numbers import Fate
+from device_bridge.emulator.smsc import Refused, Submission
 
 P = ParamSpec("P")
 
@@ -65,6 +66,10 @@ def on_air(submission: Submission) -> OnAir:
     )
 
 
+def _as_taken(refused: Refused) -> Submission:
+    return Submission(refused.line, refused.destination, 0, refused.tpdu, refused.at_ms)
+
+
 def _septets(frame: SubmitFrame) -> str:
     bits = int.from_bytes(frame.user_data, "little")
     first = (len(frame.header) * 8 + 6) // 7
@@ -74,15 +79,16 @@ def _septets(frame: SubmitFrame) -> str:
 class Air:
     """An emulated network on loopback ports, with its ledger."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, now_ms: Callable[[], int] | None = None, **settings: Any) -> None:
         quick: dict[str, Any] = {
             "submit_s": 0.02,
             "report_delay_s": 0.03,
             "retry_s": 0.2,
             "sandbox_only": False,
         }
-        self.network = EmulatedNetwork(NetworkSettings(**(quick | settings)), _now_ms)
+        self.network = EmulatedNetwork(NetworkSettings(**(quick | settings)), now_ms or _now_ms)
         self.ports: dict[int, str] = {}
+        self._fates: dict[str, Fate] = {}
 
     @property
     def texts(self) -> list[OnAir]:
@@ -91,6 +97,21 @@ class Air:
 
     def to(self, number: str) -> list[OnAir]:
         return [each for each in self.texts if each.to == number]
+
+    def tries(self) -> list[OnAir]:
+        """What reached the SMSC, refused texts too: what an operator may charge for."""
+        asked = [*self.network.submissions, *(_as_taken(refused) for refused in self.network.refusals)]
+        return sorted((on_air(each) for each in asked), key=lambda each: each.at_ms)
+
+    def decide(self, number: str, fate: Fate) -> None:
+        """Give a real number a fate of its own, as the sandbox numbers have."""
+        if not self._fates:
+            centre = self.network.centre
+            usual = centre._fate
+            centre._fate = lambda destination: (  # type: ignore[method-assign]
+                self._fates.get(destination) or usual(destination)
+            )
+        self._fates[number] = fate
 
     def number(self, line: int) -> str:
         return self.network.modem(line).sim.identity.number

@@ -21,7 +21,7 @@ import aiohttp
 
 from tests.harness.zygote import Zygote
 
-SERVING_S = 15.0
+SERVING_S = 30.0
 POLL_S = 0.004
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +42,7 @@ class Answer:
 async def until(
     condition: Callable[[], Awaitable[bool]] | Callable[[], bool],
     what: str,
-    limit_s: float = 15.0,
+    limit_s: float = 30.0,
     poll_s: float = 0.01,
 ) -> None:
     """Wait for a condition; fails with ``what`` when it does not come in time."""
@@ -201,13 +201,20 @@ class GatewayProcess:
         *,
         key: str | None = None,
         headers: dict[str, str] | None = None,
-        limit_s: float = 10.0,
+        octets: bytes | None = None,
+        limit_s: float = 30.0,
     ) -> Answer:
-        """Send one request, with the live key unless another is named. Raises Unreachable."""
+        """Send one request, with the live key unless another is named; ``octets`` go as they are.
+
+        Raises:
+            Unreachable: no whole answer came.
+        """
         if self._session is None:
             self._session = aiohttp.ClientSession()
         sent = {"Authorization": f"Bearer {key or self.live}", **(headers or {})}
         content: dict[str, Any] = {} if json is None else {"json": json}
+        if octets is not None:
+            content = {"data": octets}
         limit = aiohttp.ClientTimeout(total=limit_s)
         try:
             async with self._session.request(
@@ -236,7 +243,7 @@ class GatewayProcess:
         found: dict[str, Any] = await self.get(f"/api/v1/messages/{message_id}")
         return found
 
-    async def reaches(self, message_id: str, *states: str, limit_s: float = 15.0) -> dict[str, Any]:
+    async def reaches(self, message_id: str, *states: str, limit_s: float = 30.0) -> dict[str, Any]:
         """Wait until a message is in one of the states; returns it."""
         found: dict[str, Any] = {}
 
@@ -261,7 +268,7 @@ class GatewayProcess:
                 return items
             cursor = f"&cursor={page['next']}"
 
-    async def lines_up(self, count: int, limit_s: float = 15.0) -> list[dict[str, Any]]:
+    async def lines_up(self, count: int, limit_s: float = 30.0) -> list[dict[str, Any]]:
         """Wait until so many lines are up; returns them."""
         up: list[dict[str, Any]] = []
 

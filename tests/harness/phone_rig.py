@@ -22,11 +22,12 @@ from gateway.admission import Admission, AdmissionSettings
 from gateway.attachment import Attachments
 from gateway.clock import SystemClock
 from gateway.draft import MessageDraft
-from gateway.line_work import PaceDefaults
 from gateway.message import Message
+from gateway.policy.rules import Limits, PaceDefaults
 from gateway.store.crypto import KeyRing
 from gateway.store.rows import LineSettings
 from gateway.store.sqlite import SqliteStore
+from tests.harness.empty_store import lay
 from tests.harness.gateway_process import until
 from tests.harness.phones import LINK
 from tests.harness.rig import CALLER, NODE, VIEW
@@ -58,11 +59,11 @@ class PhoneRig:
         """Open the store, the link and the phone, and wait until its lines are up."""
         clock = SystemClock()
         self.store = SqliteStore(
-            self.folder / "gateway.db", KeyRing.load(self.folder / "keys" / "data.json"), clock
+            await lay(self.folder / "gateway.db"), KeyRing.load(self.folder / "keys" / "data.json"), clock
         )
         await self.store.open()
         self.admission = Admission(self.store, AdmissionSettings(), clock)
-        self.attachments = Attachments(self.store, clock, PaceDefaults(0, 0), NODE)
+        self.attachments = Attachments(self.store, clock, Limits(PaceDefaults(0, 0)), NODE)
         self.device = AndroidPhone(self.phone.install, clock.now_ms, self.timers)
         self.attachments.watch("phone", self.device, lambda _: LineSettings(), comes_later=True)
         self._runner = web.AppRunner(link_app(self, ""), access_log=None)
@@ -97,7 +98,7 @@ class PhoneRig:
     async def send(self, to: str, text: str = "hello", **more: Any) -> str:
         return (await self.admission.admit(MessageDraft(to, text, **more), CALLER, None)).message.id
 
-    async def reaches(self, message_id: str, *states: str, limit_s: float = 15.0) -> Message:
+    async def reaches(self, message_id: str, *states: str, limit_s: float = 30.0) -> Message:
         """Wait until a message is in one of the states."""
 
         async def there() -> bool:

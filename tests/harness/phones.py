@@ -101,7 +101,7 @@ class PhoneProcess:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    async def ended(self, limit_s: float = 15.0) -> int:
+    async def ended(self, limit_s: float = 30.0) -> int:
         """Wait until the process has ended; returns its status, negative for a signal."""
         assert self._process is not None
         async with asyncio.timeout(limit_s):

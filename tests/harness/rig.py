@@ -21,13 +21,14 @@ from gateway.admission import Admission, AdmissionSettings
 from gateway.attachment import Attachments
 from gateway.clock import SystemClock
 from gateway.draft import Caller, MessageDraft
-from gateway.line_work import PaceDefaults
 from gateway.message import Message, PartDetail, TimelineEntry
+from gateway.policy.rules import Limits, PaceDefaults
 from gateway.startup import StorePinMemory
 from gateway.store.crypto import KeyRing
 from gateway.store.rows import LineRow, LineSettings, View
 from gateway.store.sqlite import SqliteStore
 from tests.harness.air import Air
+from tests.harness.empty_store import lay
 from tests.harness.gateway_process import until
 
 QUICK = Timers(
@@ -83,13 +84,15 @@ class Rig:
     async def start(self) -> None:
         """Open the store, take up what the last run left, attach every line of the network."""
         self.store = SqliteStore(
-            self.folder / "gateway.db", KeyRing.load(self.folder / "keys" / "data.json"), self.clock
+            await lay(self.folder / "gateway.db"),
+            KeyRing.load(self.folder / "keys" / "data.json"),
+            self.clock,
         )
         await self.store.open()
         await self.store.detach_all()
         await self.store.recover(NODE)
         self.admission = Admission(self.store, AdmissionSettings(), self.clock)
-        self.attachments = Attachments(self.store, self.clock, PaceDefaults(0, 0), NODE)
+        self.attachments = Attachments(self.store, self.clock, Limits(PaceDefaults(0, 0)), NODE)
         for port in self.air.ports.values():
             self.attachments.watch(port, self._modem(port), lambda _: LineSettings())
         self._ticker = asyncio.create_task(self._tick())
@@ -138,7 +141,7 @@ class Rig:
     async def timeline(self, message_id: str) -> tuple[TimelineEntry, ...]:
         return await self.store.timeline(message_id)
 
-    async def reaches(self, message_id: str, *states: str, limit_s: float = 15.0) -> Message:
+    async def reaches(self, message_id: str, *states: str, limit_s: float = 30.0) -> Message:
         """Wait until a message is in one of the states."""
 
         async def there() -> bool:
@@ -160,7 +163,7 @@ class Rig:
         rows = await self.store.lines(VIEW)
         return next(row for row in rows if row.iccid == iccid)
 
-    async def lines_are(self, *states: str, limit_s: float = 15.0) -> None:
+    async def lines_are(self, *states: str, limit_s: float = 30.0) -> None:
         """Wait until the lines, in the order of the network, are in these states."""
 
         async def there() -> bool:
@@ -173,7 +176,7 @@ class Rig:
 
         await until(there, f"lines are {states}", limit_s)
 
-    async def all_up(self, limit_s: float = 15.0) -> None:
+    async def all_up(self, limit_s: float = 30.0) -> None:
         await self.lines_are(*("up" for _ in self.air.network.modems), limit_s=limit_s)
 
     def logged(self, event: str, **members: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ Refuses to share anything between tests but the warm interpreter that servers ar
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,23 +15,9 @@ import pytest
 
 from tests.harness.air import Air
 from tests.harness.gateway_process import GatewayProcess
-from tests.harness.receiver import SECRET, WebhookReceiver
+from tests.harness.receiver import WebhookReceiver
 from tests.harness.zygote import Zygote
-
-MakeAir = Callable[..., Awaitable[Air]]
-MakeGateway = Callable[..., Awaitable[GatewayProcess]]
-
-QUIET = "[server]\nport = 0\n[serial]\ndiscover = false\n[lines]\nper_minute = 0\nper_day = 0\n"
-"""Any port, no search for sticks, no pace: what the tests of one machine need."""
-
-
-def modems(*ports: str) -> str:
-    return "".join(f'[[modem]]\nport = "{port}"\n' for port in ports)
-
-
-def hook(receiver: WebhookReceiver, *events: str) -> str:
-    wanted = ", ".join(f'"{event}"' for event in events or ("message.*",))
-    return f'[[webhook]]\nurl = "{receiver.url}"\nsecret = "{SECRET}"\nevents = [{wanted}]\n'
+from tests.integration.whole import QUIET, MakeAir, MakeGateway
 
 
 @pytest.fixture(scope="session")

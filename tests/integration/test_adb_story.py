@@ -20,8 +20,8 @@ from tests.harness.phones import two_sims
 from tests.peers.adb_device import PACKAGE, PretendPhone
 from tests.peers.adb_device_companion import LinkedCompanion
 from tests.peers.adb_device_vendors import LIMIT_DIALOG, PIXEL, XIAOMI_NO_INSTALL, Personality
-from tests.peers.companion_peer import PhoneSettings
 from tests.peers.companion_radio import read_air
+from tests.peers.companion_settings import PhoneSettings
 
 MakeGateway = Callable[..., Awaitable[GatewayProcess]]
 IDENTITY = "shell,v2,raw:getprop ro.serialno"
@@ -282,7 +282,8 @@ async def test_the_doctor_names_the_dialog_that_holds_texts_back(
 async def test_two_phones_share_the_work_and_one_that_freezes_holds_up_only_itself(
     world: AdbWorld, make_gateway: MakeGateway
 ) -> None:
-    server = await make_gateway(config(world))
+    # All texts go to one person: without this they would wait for the line that the first of them went by.
+    server = await make_gateway(config(world, "[policy]\nsticky_s = 0\n"))
     first, second = two_sims()
     phones = [
         await bare_phone(world, "R58M1", sims=(first,)),

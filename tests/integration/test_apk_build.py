@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apk_tools import COMPANION, built_apk, output, tool
 
 from device_bridge.apk import SigningKey, apk_facts, sign_apk
+from tests.integration.apk_tools import COMPANION, built_apk, output, tool
 
 pytestmark = pytest.mark.peer
 

@@ -10,10 +10,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from apk_tools import ROOT, built_apk, missing
 
 from device_bridge.apk import apk_facts, carried_apk
 from device_bridge.apk.carried import CARRIED
+from tests.integration.apk_tools import ROOT, built_apk, missing
 
 NEEDED_SETUPTOOLS = 77
 LARGEST_OCTETS = 150_000

@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from apk_tools import BUILT, COMPANION, ROOT, built_apk, missing, output, tool
+
+from tests.integration.apk_tools import BUILT, COMPANION, ROOT, built_apk, missing, output, tool
 
 pytestmark = pytest.mark.peer
 
@@ -59,6 +60,8 @@ def command(dex: Path) -> list[str]:
     return [
         tool("java"),
         "-Xmx2g",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in OPENED),
         "--add-opens=java.base/jdk.internal.access=ALL-UNNAMED",
         f"-Dvectors={ROOT / 'tests' / 'vectors' / 'link.json'}",

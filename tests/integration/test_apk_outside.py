@@ -14,7 +14,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from apk_tools import output, run
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
@@ -29,6 +28,7 @@ from device_bridge.apk import (
 )
 from device_bridge.apk.archive import read_archive
 from device_bridge.apk.scheme import unpack_block
+from tests.integration.apk_tools import output, run
 
 pytestmark = pytest.mark.peer
 
@@ -161,8 +161,10 @@ def offset_of(place: str, apk: bytes) -> int:
     archive = read_archive(apk)
     start, _ = unpack_block(archive)
     dex = next(entry for entry in archive.entries if entry.name == "classes.dex")
-    offsets = (8, dex.offset + 200, start, start + 60, archive.directory - 60)
-    offsets += (archive.directory - 3, archive.directory + 12, archive.end + 16)
+    offsets = (
+        8, dex.offset + 200, start, start + 60, archive.directory - 60,
+        archive.directory - 3, archive.directory + 12, archive.end + 16,
+    )  # fmt: skip
     return dict(zip(PLACES, offsets, strict=True))[place]
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.harness.gateway_process import GatewayProcess, until
 from tests.harness.receiver import WebhookReceiver
-from tests.integration.conftest import QUIET, MakeAir, MakeGateway, hook, modems
+from tests.integration.whole import QUIET, MakeAir, MakeGateway, hook, modems
 
 ANN = "+447700900123"
 ONE_PAGE = 4096

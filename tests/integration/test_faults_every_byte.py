@@ -16,7 +16,7 @@ from device_bridge.sms.submit import SubmitOptions, encode_parts
 from tests.harness.air import Air
 from tests.harness.gateway_process import until
 from tests.harness.rig import Rig, rig
-from tests.integration.conftest import MakeAir
+from tests.integration.whole import MakeAir
 
 NUMBER = "+4477009{:05d}"
 TEXT = "hi"
@@ -87,7 +87,7 @@ async def test_at_every_byte_that_the_host_sends(
         last = [hop.type for hop in await at.timeline(sent[whole])]
         assert last[-2:] == ["message.in_doubt", "message.delivered"]
         for message_id in sent.values():
-            assert len(at.logged("part.not_sent", message_id=message_id)) == 1
+            assert len(at.logged("part.not_sent", message=message_id)) == 1
 
 
 @pytest.mark.parametrize("keeps_power", [False, True])

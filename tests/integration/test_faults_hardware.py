@@ -11,7 +11,7 @@ import pytest
 from device_bridge.emulator.faults import LineFaults, NoisePlace
 from tests.harness.gateway_process import until
 from tests.harness.rig import VIEW, Rig, rig
-from tests.integration.conftest import MakeAir
+from tests.integration.whole import MakeAir
 
 GOOD = "+4477009001{:02d}"
 NOISE = (
@@ -138,11 +138,16 @@ async def test_a_network_that_refuses_without_saying_it_is_gone_costs_no_attempt
         # Registered by its own account, and +CMGS ends in 331: no network service.
         air.network.modem(1).radio.covered = False
         message_id = await at.send(GOOD.format(1), "in a tunnel")
-        await until(lambda: bool(at.logged("part.not_sent", message_id=message_id)), "it is refused")
-        message = await at.message(message_id)
-        assert (message.state.value, message.attempts) == ("queued", 0)
+
+        async def waits_uncounted() -> bool:
+            message = await at.message(message_id)
+            return (message.state.value, message.attempts) == ("queued", 0)
+
+        await until(lambda: bool(at.logged("part.not_sent", message=message_id)), "it is refused")
+        await until(waits_uncounted, "it waits again, and the try does not count")
         air.network.modem(1).restore_network()
         await delivered(at, [message_id], limit_s=30)
+        assert (await at.message(message_id)).attempts == 1
         assert len(air.texts) == 1
 
 

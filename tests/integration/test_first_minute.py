@@ -214,7 +214,9 @@ def test_a_second_server_and_a_restore_are_refused_while_one_runs(server: Server
     assert second.returncode == 1
     assert second.stderr.splitlines()[-1].startswith("hint:  ")
     copy = server.folder / "copy.db"
-    assert gateway(server.folder, "backup", str(copy)).returncode == 0
+    made = gateway(server.folder, "backup", str(copy))
+    assert made.returncode == 0
+    assert made.stdout == f"{copy}\t{copy.stat().st_size}\n"
     assert copy.stat().st_mode & 0o777 == 0o600
     assert gateway(server.folder, "backup", str(copy)).returncode == 1
     assert gateway(server.folder, "restore", str(copy)).returncode == 1
@@ -237,10 +239,10 @@ def test_a_restored_backup_holds_what_waited_until_it_is_released(tmp_path: Path
         running.process.stdout.close()
     restored = gateway(tmp_path, "restore", str(copy))
     assert restored.returncode == 0, restored.stderr
-    assert "1 message waits, held" in restored.stdout
-    assert list((tmp_path / "data").glob("gateway.db.before-restore-*"))
-    released = gateway(tmp_path, "restore", "--release")
-    assert released.stdout.startswith("1 message goes out")
+    (kept,) = (tmp_path / "data").glob("gateway.db.before-restore-*")
+    assert restored.stdout == f"{copy}\t1\t{kept}\n"
+    released = gateway(tmp_path, "restore", "--release", "--json")
+    assert json.loads(released.stdout) == {"released": 1}
 
 
 def test_without_a_server_keys_work_on_the_database_itself(tmp_path: Path) -> None:
@@ -250,10 +252,19 @@ def test_without_a_server_keys_work_on_the_database_itself(tmp_path: Path) -> No
     assert listed[1:4] == ["early", "sandbox", "*"]
 
 
-def test_migrate_says_that_the_database_is_up_to_date(tmp_path: Path) -> None:
+def test_migrate_names_the_database_that_is_up_to_date(tmp_path: Path) -> None:
     done = gateway(tmp_path, "migrate")
     assert done.returncode == 0, done.stderr
-    assert "is up to date" in done.stdout
+    assert done.stdout == f"{tmp_path / 'data' / 'gateway.db'}\n"
+
+
+def test_a_configuration_that_is_not_there_is_asked_for_by_its_options(tmp_path: Path) -> None:
+    done = gateway(tmp_path, "serve", "--config", "missing.toml")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: missing.toml: cannot be read: No such file or directory",
+        "hint:  name a file that can be read: --config FILE or GATEWAY_CONFIG",
+    ]
 
 
 def test_a_wrong_configuration_stops_the_start_with_two_lines(tmp_path: Path) -> None:

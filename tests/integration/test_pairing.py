@@ -23,7 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.harness.gateway_process import Answer, GatewayProcess, until
-from tests.integration.conftest import QUIET, MakeGateway
+from tests.integration.whole import QUIET, MakeGateway
 
 LAN = f'{QUIET}[adb]\nenabled = false\n[link]\nhost = "127.0.0.1"\nport = 0\n'
 """The listener for the LAN on loopback, at any port: nothing of these tests leaves the machine."""

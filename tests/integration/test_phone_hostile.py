@@ -49,7 +49,7 @@ class Rogue:
 
     async def hears(self, kind: str) -> dict[str, Any]:
         """Wait for a message of this kind; others are passed over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (text := await self._socket.receive()) is not None:
                 message: dict[str, Any] = json.loads(text)
                 if message["t"] == kind:
@@ -65,7 +65,7 @@ class Rogue:
 
     async def ends(self) -> None:
         """Wait for the end of the connection."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while await self._socket.receive() is not None:
                 pass
 

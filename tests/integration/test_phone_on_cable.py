@@ -13,7 +13,7 @@ import pytest
 
 from tests.harness.adb import AdbWorld
 from tests.harness.gateway_process import GatewayProcess, until
-from tests.integration.conftest import QUIET, MakeGateway
+from tests.integration.whole import QUIET, MakeGateway
 from tests.peers.adb_device import PACKAGE, PretendPhone
 from tests.peers.adb_device_companion import LinkedCompanion
 

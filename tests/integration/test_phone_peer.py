@@ -36,7 +36,7 @@ class Telephony:
         self.came.set()
 
     async def until(self, count: int) -> list[tuple[str, int, int | None]]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while len(self.told) < count:
                 self.came.clear()
                 await self.came.wait()

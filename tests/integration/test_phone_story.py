@@ -6,6 +6,7 @@ import base64
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,10 +71,11 @@ async def test_data_goes_to_its_port_and_what_a_phone_cannot_send_is_refused_in_
     await world.server.reaches(sent, "delivered")
     assert [part for _, _, part in aired(phone, ANN)] == [octets]
     assert phone.radio.aired[0]["port"] == 16000
-    for body in (
+    bodies: tuple[dict[str, Any], ...] = (
         {"data_base64": base64.b64encode(bytes(200)).decode(), "port": 16000},
         {"text": "a", "flash": True},
-    ):
+    )
+    for body in bodies:
         refused = await world.server.reaches(await world.server.send(BOB, **body), "failed")
         assert "modem" in refused["error"]["hint"]
     assert aired(phone, BOB) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,14 @@ def once_each(phone: CompanionPeer, texts: int) -> None:
     assert len(copies) == texts
 
 
+def handed_over(phone: CompanionPeer, parts: int) -> Callable[[], bool]:
+    return lambda: len(phone.radio.aired) >= parts
+
+
+def linked_by(phone: CompanionPeer, way: str) -> Callable[[], bool]:
+    return lambda: phone.active is not None and phone.active.way == way
+
+
 async def all_delivered(world: PhoneWorld, sent: list[str]) -> None:
     for message_id in sent:
         message = await world.server.reaches(message_id, "delivered", limit_s=40)
@@ -51,7 +59,7 @@ async def test_pulled_off_the_cable_in_the_middle_it_goes_on_over_the_lan_and_ba
     ]
     for turn in range(4):
         handed = len(phone.radio.aired) + 1
-        await phone.until(lambda count=handed: len(phone.radio.aired) >= count)
+        await phone.until(handed_over(phone, handed))
         way = "usb"
         if turn % 2 == 0:
             phone.pull()
@@ -59,7 +67,7 @@ async def test_pulled_off_the_cable_in_the_middle_it_goes_on_over_the_lan_and_ba
             way = "lan"
         else:
             phone.plug(cable)
-        await phone.until(lambda way=way: phone.active is not None and phone.active.way == way)
+        await phone.until(linked_by(phone, way))
     await all_delivered(world, sent)
     once_each(phone, 24 + 6)
     await phone.until(lambda: not phone.journal.left())
@@ -132,7 +140,7 @@ async def test_a_gateway_killed_in_the_middle_of_sends_knows_the_end_of_each(wor
     phone = await world.join(radio=RadioSettings(0.05, 0.05, ROOMY))
     sent = [await world.server.send(f"+44770090{n:04d}", f"text {n}") for n in range(12)]
     for kill in (2, 5, 8):
-        await phone.until(lambda count=kill: len(phone.radio.aired) >= count)
+        await phone.until(handed_over(phone, kill))
         await world.server.kill()
         await world.server.start()
         phone.plug(usb_url(world.server))

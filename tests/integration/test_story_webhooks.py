@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 
 from tests.harness.gateway_process import until
 from tests.harness.receiver import WebhookReceiver
-from tests.integration.conftest import QUIET, MakeAir, MakeGateway, hook, modems
+from tests.integration.whole import QUIET, MakeAir, MakeGateway, hook, modems
 
 STORY = ["message.queued", "message.submitting", "message.sent", "message.delivered"]
 RETRY_S = 12.0
@@ -92,9 +93,16 @@ async def test_a_subscription_made_over_the_api_is_signed_with_the_secret_it_was
     await until(settled, "each is recorded as delivered")
 
 
-async def test_the_gateways_own_port_is_no_target(make_gateway: MakeGateway) -> None:
-    server = await make_gateway()
-    body = {"url": f"{server.url}/api/v1/messages", "events": ["message.*"]}
-    refused = await server.call("POST", "/api/v1/webhooks", body)
-    assert 400 <= refused.status < 500, refused.json
-    assert refused.json["errors"][0]["pointer"]
+async def test_SSRF_4_the_gateways_own_ports_are_no_target(make_gateway: MakeGateway) -> None:
+    server = await make_gateway(simulate=2, lines_up=2)
+    left = json.loads((server.data_dir / "server.json").read_text())
+    devices = await server.all("/api/v1/devices")
+    emulated = [device["address"].removeprefix("socket://") for device in devices if device["emulated"]]
+    assert emulated
+    ours = [f"127.0.0.1:{left['link_port']}", *emulated]
+    for url in (f"{server.url}/api/v1/messages", *(f"http://{address}/" for address in ours)):
+        body = {"url": url, "events": ["message.*"]}
+        refused = await server.call("POST", "/api/v1/webhooks", body)
+        assert 400 <= refused.status < 500, refused.json
+        assert refused.json["errors"][0]["pointer"]
+        assert "is the gateway itself" in refused.json["detail"]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
-import ipaddress
 import json
 import socket
-import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,14 +14,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-from webhooks_bench import Bench, Receiver, all_are, bench, listening, ok
 
 from gateway.store.rows import WebhookRow
 from gateway.webhooks import TargetRules, WebhookSettings
+from gateway.webhooks.networks import NEVER_REACHED
+from tests.integration.webhooks_bench import Bench, Receiver, all_are, bench, listening, ok
+from tests.peers.authority import authority
 
 METADATA = "169.254.169.254"
 _connected: list[object] = []
@@ -81,6 +76,18 @@ async def dead_letter(at: Bench, hook: WebhookRow) -> str:
     return str((await at.rows(hook))[-1].last_error)
 
 
+SAID = {
+    **NEVER_REACHED,
+    "odd_address": "is an odd spelling of an address",
+    "adb_port": "belongs to Android's debug bridge",
+    "own_port": "is the gateway itself",
+    "public_http": "is public: use https",
+    "userinfo": "the URL names a user",
+    "scheme": "must begin with https:// or http://",
+}
+"""What a refusal says, by its rule."""
+
+
 @pytest.mark.parametrize(
     ("url", "rule"),
     [
@@ -102,7 +109,7 @@ async def test_a_refused_target_is_a_dead_letter_that_names_the_rule(
 ) -> None:
     async with bench(tmp_path) as at:
         said = await dead_letter(at, await at.subscribe(url))
-        assert f"[{rule}]" in said
+        assert SAID[rule] in said
         assert connected == []
 
 
@@ -124,7 +131,7 @@ async def test_a_name_that_resolves_to_a_refused_address_is_stopped_before_the_s
 ) -> None:
     async with bench(tmp_path, resolver=Names([address])) as at:
         said = await dead_letter(at, await at.subscribe("http://rebind.example/hook"))
-        assert f"[{rule}]" in said
+        assert SAID[rule] in said
         assert connected == []
 
 
@@ -141,7 +148,7 @@ async def test_a_name_that_resolves_well_first_and_badly_later_is_stopped_at_the
         hook = await at.subscribe(f"http://rebind.example:{receiver.port}/hook")
         await at.message()
         await at.until(hook, all_are("delivered", 1))
-        assert "[metadata]" in await dead_letter(at, hook)
+        assert SAID["metadata"] in await dead_letter(at, hook)
         assert connected == [("127.0.0.1", receiver.port)]
 
 
@@ -162,7 +169,7 @@ async def test_the_gateways_own_port_is_refused_by_any_name(tmp_path: Path, conn
         async with bench(tmp_path, settings, resolver=Names(["127.0.0.1"])) as at:
             for host in ("127.0.0.1", "me.example"):
                 said = await dead_letter(at, await at.subscribe(f"http://{host}:{receiver.port}/hook"))
-                assert "[own_port]" in said
+                assert SAID["own_port"] in said
         assert receiver.got == []
         assert connected == []
 
@@ -203,7 +210,7 @@ async def test_of_a_ten_megabyte_answer_little_is_read(tmp_path: Path) -> None:
         hook = await at.subscribe(receiver.url)
         await at.message()
         await at.until(hook, all_are("delivered", 1))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await ended.wait()
         assert sent < 8_000_000, "the rest stayed with the sender: kernel buffers hold what was written"
 
@@ -235,7 +242,7 @@ async def test_headers_that_drip_end_with_the_time_for_an_answer(tmp_path: Path)
         await at.message()
         began = time.monotonic()
         await at.until(hook, lambda rows: rows[0].attempt == 1)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
         assert (await at.rows(hook))[0].last_error == "no answer within 0.5 s"
 
 
@@ -254,7 +261,7 @@ async def test_a_body_that_drips_keeps_its_place_for_a_second_and_the_status_cou
         await at.message()
         began = time.monotonic()
         await at.until(hook, all_are("delivered", 1))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
 
 
 async def test_a_cookie_is_not_sent_back(tmp_path: Path) -> None:
@@ -325,42 +332,12 @@ async def test_a_huge_text_is_cut_to_the_ids(tmp_path: Path) -> None:
         assert "text" not in said["data"]
 
 
-def _certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test authority")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    public, private = folder / "ca.pem", folder / "key.pem"
-    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(public, private)
-    return public, context
-
-
 @pytest.mark.parametrize("trusted", [True, False], ids=["listed in ca_file", "unknown"])
 async def test_a_private_authority_is_trusted_only_when_its_file_is_given(
     tmp_path: Path, trusted: bool
 ) -> None:
-    authority, context = _certificate(tmp_path)
-    settings = WebhookSettings(ca_file=authority if trusted else None)
+    public, context = authority(tmp_path)
+    settings = WebhookSettings(ca_file=public if trusted else None)
     receiver = Receiver(answer=ok)
     async with listening(receiver, context), bench(tmp_path, settings) as at:
         hook = await at.subscribe(receiver.url.replace("http:", "https:"))

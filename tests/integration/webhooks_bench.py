@@ -22,6 +22,7 @@ from gateway.store.crypto import KeyRing
 from gateway.store.rows import DeliveryRow, DeliveryState, View, WebhookRow
 from gateway.store.sqlite import SqliteStore
 from gateway.webhooks import WebhookSender, WebhookSettings
+from tests.harness.empty_store import lay
 
 PATIENCE_S = 20.0
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -181,7 +182,7 @@ class Bench:
 async def bench(path: Path, settings: WebhookSettings | None = None, **more: Any) -> AsyncIterator[Bench]:
     """Open a store in ``path`` with a sender at work; both are closed at the end."""
     clock = more.pop("clock", None) or HandClock()
-    store = SqliteStore(path / "gateway.db", KeyRing.clear(), clock)
+    store = SqliteStore(await lay(path / "gateway.db"), KeyRing.clear(), clock)
     await store.open()
     sender = WebhookSender(store, clock, settings, **{"jitter": lambda: 0.0, **more})
     task = asyncio.create_task(sender.run())
@@ -195,3 +196,7 @@ async def bench(path: Path, settings: WebhookSettings | None = None, **more: Any
 
 def all_are(state: DeliveryState, count: int) -> Callable[[tuple[DeliveryRow, ...]], bool]:
     return lambda rows: len(rows) == count and all(row.state == state for row in rows)
+
+
+def tried(times: int) -> Callable[[tuple[DeliveryRow, ...]], bool]:
+    return lambda rows: rows[0].attempt == times

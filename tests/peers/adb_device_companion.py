@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.peers.companion_peer import CompanionPeer, PairingRefusedError, PhoneSettings
+from tests.peers.companion_peer import CompanionPeer
+from tests.peers.companion_settings import PairingRefusedError, PhoneSettings
 from tests.peers.companion_socket import HttpRefusalError
 
 

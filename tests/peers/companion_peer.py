@@ -83,7 +83,7 @@ class CompanionPeer:
         await self.radio.stop()
         self.journal.close()
 
-    async def until(self, condition: Callable[[], bool], limit_s: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], bool], limit_s: float = 30.0) -> None:
         """Wait until the phone has seen what a test waits for."""
         async with asyncio.timeout(limit_s):
             while not condition():

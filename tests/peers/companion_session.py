@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.peers.companion_peer import CompanionPeer
 
 WINDOW = 200
-WELCOME_S = 10.0
+WELCOME_S = 30.0
 
 
 class Session:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 LARGEST = 1_048_576
-CONNECT_S = 5.0
+CONNECT_S = 30.0
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 
 

@@ -16,7 +16,7 @@ QUICK = Timers(
     heartbeat_s=30, sim_poll_s=30, restart_s=0.2,
     ussd_s=0.5, command_factor=0.05,
 )  # fmt: skip
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 
 E = TypeVar("E", bound=DeviceEvent)
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 ICCID = "89882390000012345675"
 IMSI = "001010123456789"
@@ -160,7 +161,7 @@ class ModemPeer:
             self._pump()
             return
         for octet in octets:
-            if self._submit_octets is None or self._count() or self._write is None:
+            if self._count() or self._write is None:
                 return
             self._write(bytes([octet]))
 
@@ -202,7 +203,7 @@ class ModemPeer:
     def _note(self) -> None:
         self.changed.set()
 
-    async def until(self, condition: Callable[[], bool], limit_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], bool], limit_s: float = 30.0) -> None:
         """Wait until the modem has seen what a test waits for."""
         async with asyncio.timeout(limit_s):
             while not condition():
@@ -230,7 +231,7 @@ class ModemPeer:
         handler = next((found for name, found in self._handlers().items() if line.startswith(name)), None)
         self.say(*(handler(line) if handler else ["ERROR"]))
 
-    def _canned(self, line: str) -> list[str] | bool | None:
+    def _canned(self, line: str) -> list[str] | Literal[False] | None:
         for pattern, answer in self.will.answers.items():
             if pattern == line or (pattern.endswith("*") and line.startswith(pattern[:-1])):
                 return [answer] if isinstance(answer, str) else answer

@@ -29,7 +29,7 @@ from device_bridge.link.websocket import (
 INSTALL = "3f2b8c1e-6a54-4d0b-9c57-0d6f1f2a7e11"
 KEY = "gwd_key"
 ICCID = "8944500612345678901"
-LIMIT_S = 10.0
+LIMIT_S = 30.0
 NOW_MS = 1_770_000_000_000
 
 QUICK = PhoneTimers(
@@ -104,6 +104,15 @@ class ScriptedPhone:
         self.ended.set()
         self._came.set()
 
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What is below the WebSocket."""
+        connection = self.socket._response.connection
+        assert connection is not None
+        transport = connection.transport
+        assert isinstance(transport, asyncio.Transport)
+        return transport
+
     async def say(self, *frames: Frame | str) -> None:
         for frame in frames:
             await self.socket.send_str(frame if isinstance(frame, str) else json.dumps(frame))
@@ -119,6 +128,10 @@ class ScriptedPhone:
                 self._came.clear()
                 await self._came.wait()
 
+    async def hears_job(self, name: str) -> Frame:
+        """Wait for the job of an attempt."""
+        return await self.hears("job", lambda frame: frame["job"] == name)
+
     async def committed(self, *numbers: int) -> None:
         """Wait until these entries of the journal were named by ``committed``."""
         async with asyncio.timeout(LIMIT_S):
@@ -131,8 +144,7 @@ class ScriptedPhone:
 
     def cut(self) -> None:
         """Pull the cable: no close frame, no FIN of the application."""
-        transport = self.socket._response.connection.transport
-        transport.abort()
+        self.transport.abort()
 
     async def end(self) -> None:
         await self.socket.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,9 @@ from gateway.store.rows import (
     Admitted,
     Claim,
     Claimed,
+    Event,
     IdempotencyKey,
+    KeyRow,
     LineRow,
     LineSettings,
     Pace,
@@ -44,6 +46,7 @@ from gateway.store.rows import (
     View,
 )
 from gateway.store.sqlite import SqliteStore
+from tests.harness.empty_store import lay
 
 START_MS = 1_795_000_000_000
 ALICE = "+447700900123"
@@ -138,6 +141,16 @@ class World:
         assert claimed.prepared is not None
         return claimed.prepared
 
+    async def key(self, name: str) -> str:
+        """Remember a key by its name; returns its id."""
+        row = KeyRow(new_id(), "default", new_id(), name, b"", ("*",), False, self.now_ms)
+        await self.store.add_key(row)
+        return row.id
+
+    async def events(self) -> tuple[Event, ...]:
+        """All public events so far."""
+        return await self.store.events_after(LIVE, 0, 10_000)
+
     async def get(self, message_id: str) -> Message:
         return await self.store.message(LIVE, message_id)
 
@@ -176,12 +189,16 @@ class World:
         return await self.store.store_inbound(read_received(line.id, event))
 
 
+MakeWorld = Callable[..., AbstractAsyncContextManager[World]]
+"""Settings of the store → a world that is not open yet."""
+
+
 @asynccontextmanager
 async def world(path: Path, make: StoreFactory = SqliteStore, **settings: Any) -> AsyncIterator[World]:
     """Open a world on a database file and close it afterwards."""
     clock = settings.pop("clock", None) or HandClock()
     ring = settings.pop("ring", RING)
-    store = make(path, ring, clock, **settings)
+    store = make(await lay(path), ring, clock, **settings)
     await store.open()
     try:
         yield World(store, clock, path)

@@ -41,6 +41,16 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
     writer.close()
 
 
+async def given_up(waiting: asyncio.Task[None]) -> None:
+    """Cancel a task and wait until it has put its things away."""
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+
+def is_running(pid: str) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
@@ -65,7 +75,7 @@ async def test_without_a_phone_nothing_is_started(
 
     waiting = asyncio.create_task(server_answers(server, plugged, SOON_S))
     await until(lambda: len(looks) > 5, "it looked")
-    waiting.cancel()
+    await given_up(waiting)
     assert program.calls == []
 
 
@@ -104,7 +114,7 @@ async def test_a_server_that_does_not_start_is_tried_again_less_and_less_often(
 
     waiting = asyncio.create_task(server_answers(server, plugged, SOON_S))
     await until(lambda: len(program.calls) == 3, "adb was asked three times")
-    waiting.cancel()
+    await given_up(waiting)
     assert len(looks) >= 3
 
 
@@ -117,3 +127,18 @@ async def test_a_server_is_gone_only_when_two_looks_find_none(server: AdbServer)
     await listening.wait_closed()
     async with asyncio.timeout(LONG_S):
         await gone
+
+
+async def test_a_start_that_is_given_up_leaves_no_program_behind(
+    server: AdbServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "adb"
+    program.write_text(
+        f"#!/bin/sh\necho $$ > {tmp_path}/pid.new\nmv {tmp_path}/pid.new {tmp_path}/pid\nexec sleep 60\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    waiting = asyncio.create_task(server_answers(server, lambda: (PHONE,), SOON_S))
+    await until((tmp_path / "pid").exists, "adb was started")
+    await given_up(waiting)
+    assert not is_running((tmp_path / "pid").read_text().strip())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import phonenumbers
 import pytest
 
-from gateway.policy.country import COUNTRY_OF_MCC, country_of_imsi
+from gateway.composition import AdmissionSettings, Composer
+from gateway.errors import GatewayError
+from gateway.policy.country import COUNTRY_OF_MCC, country_of_imsi, country_of_sim
 from gateway.routing import home_country
 from gateway.store.rows import LineRow
 
@@ -51,3 +55,24 @@ def test_only_real_sims_of_one_country_decide() -> None:
     assert home_country((gb, hidden)) is None
     assert home_country((emulated,)) is None
     assert home_country(()) is None
+
+
+def test_NUM_4_NUM_6_the_card_says_what_short_codes_mean_where_a_phone_hides_its_imsi() -> None:
+    composer = Composer(AdmissionSettings())
+    french = replace(line(None), iccid="8933011234567890123")
+    for written, code in (("3639", "premium_number"), ("15", "emergency_number")):
+        with pytest.raises(GatewayError) as refused:
+            composer.recipient(written, (french,))
+        assert refused.value.code == code
+    with pytest.raises(GatewayError) as unknown:
+        composer.recipient("3639", (line(None),))
+    assert unknown.value.code == "short_code_not_allowed"
+
+
+def test_PMP_1_a_sim_that_hides_its_imsi_is_known_by_its_card_or_its_number() -> None:
+    assert country_of_sim("234150000000001", None, None) == "GB"
+    assert country_of_sim(None, "8944110068000000001", None) == "GB"
+    assert country_of_sim(None, "893301234567890123", None) == "FR"
+    assert country_of_sim("001010000000001", None, "+353851234567") == "IE"
+    assert country_of_sim(None, "8988301234567890123", None) is None
+    assert country_of_sim(None, None, None) is None

@@ -234,7 +234,7 @@ async def seen(server: asyncio.Server, trust: ssl.SSLContext, name: str) -> str:
     """Connect under a name, and compute the pin of what the server shows."""
     port = server.sockets[0].getsockname()[1]
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust, server_hostname=name)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         assert await reader.read(5) == b"hello"
         shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.close()

@@ -5,13 +5,14 @@ Source: *Store* of the architecture notes: a step of the wall clock over 5 s.
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.clock import STEP_S, SteadyClock, midnight_ms
+from gateway.clock import STEP_S, SteadyClock, day_ends_ms, midnight_ms
 from tests.peers.store_world import HandClock
 
 
@@ -55,3 +56,26 @@ def test_midnight_is_the_last_one_of_this_machines_zone() -> None:
     assert (local.hour, local.minute, local.second) == (0, 0, 0)
     assert 0 <= now_ms - midnight <= 25 * 3_600_000
     assert midnight_ms(midnight) == midnight
+
+
+@pytest.mark.parametrize(
+    ("moment", "begins", "ends"),
+    [
+        ("2026-03-29T00:30:00+00:00", "2026-03-29T00:00:00+00:00", "2026-03-30T00:00:00+01:00"),
+        ("2026-03-29T12:00:00+01:00", "2026-03-29T00:00:00+00:00", "2026-03-30T00:00:00+01:00"),
+        ("2026-10-25T12:00:00+00:00", "2026-10-25T00:00:00+01:00", "2026-10-26T00:00:00+00:00"),
+    ],
+)
+def test_a_day_on_which_clocks_change_begins_and_ends_once(
+    moment: str, begins: str, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms, begins_ms, ends_ms = (
+        round(datetime.fromisoformat(each).timestamp() * 1000) for each in (moment, begins, ends)
+    )
+    try:
+        with monkeypatch.context() as london:
+            london.setenv("TZ", "Europe/London")
+            time.tzset()
+            assert (midnight_ms(now_ms), day_ends_ms(now_ms)) == (begins_ms, ends_ms)
+    finally:
+        time.tzset()

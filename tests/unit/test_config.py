@@ -82,9 +82,9 @@ def test_a_file_sets_values_and_lists_of_tables(tmp_path: Path) -> None:
         ("[messages]\nrate_limit = 3", "messages.rate_limit: unknown key; did you mean server.rate_limit?"),
         ("[server]\nxyzzy = 3", "server.xyzzy: unknown key"),
         ('[[modem]]\nprot = "/dev/x"', "modem[0].prot: unknown key; did you mean modem.port? (and 1 more)"),
-        ("[policy]\nenabled = true", "[policy]: is not in this version; remove it"),
+        ('[tenant]\nname = "a"', "[tenant]: is not in this version; remove it"),
         ("[[tenant]]\nname = 'a'", "[tenant]: is not in this version; remove it"),
-        ("[lines]\nper_month = 3", "lines.per_month: is not in this version; remove it"),
+        ("[server]\nhsts = true", "server.hsts: is not in this version; remove it"),
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one_or_the_later_version(
@@ -109,6 +109,22 @@ def test_an_unknown_key_names_the_nearest_known_one_or_the_later_version(
         ('[server]\ntls_cert = "a.pem"', "[server]: tls_cert and tls_key belong together; set both or none"),
         ("[[modem]]\nbaudrate = 9600", "modem[0].port: is required"),
         ('[[line]]\nlabel = "Shop"', "line[0]: name the SIM by iccid, imsi or number"),
+        (
+            '[policy]\nhome_countries = ["UK"]',
+            'policy.home_countries[0]: "UK" is not a country; write two letters of ISO 3166, like "GB"',
+        ),
+        (
+            '[[line]]\nnumber = "+447700900101"\nquiet_hours = "00:00-24:00"',
+            "line[0].quiet_hours: 00:00-24:00 is the whole day: nothing would ever be sent; leave some of it open",
+        ),
+        (
+            '[[content_rule]]\nname = "r"\npattern = "x"\naction = "hold"\n' * 2,
+            "content_rule.name r stands twice",
+        ),
+        (
+            '[policy]\nkeywords = { remove = ["MAYBE"] }',
+            '[policy]: keywords.remove: "MAYBE" is no keyword; name one of the table of keywords',
+        ),
         (
             '[store]\nurl = "postgresql://u@h/d"',
             '[store]: PostgreSQL is not in this version; use "sqlite:///gateway.db"',
@@ -220,6 +236,13 @@ def test_a_wrong_variable_is_refused_by_its_own_name(name: str, value: str, said
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(f"{name}: ")
     assert str(caught.value).endswith(said)
+
+
+def test_what_two_sections_together_get_wrong_is_refused_by_the_name_of_the_file(tmp_path: Path) -> None:
+    path = written(tmp_path, '[alerts]\nemail = ["office@example.org"]')
+    with pytest.raises(ConfigError) as refused:
+        load(path, {}, {"server.port": 8080})
+    assert str(refused.value).startswith(f"{path}: alerts.email needs a mail server")
 
 
 def test_a_wrong_option_is_refused_by_its_own_name() -> None:

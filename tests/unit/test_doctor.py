@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import os
+import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from device_bridge.sms.outcome import local
+from gateway.config import Config
+from gateway.config.sections import Server
 from gateway.datadir import DataDir, DataDirError
 from gateway.doctor import (
     Finding,
     Host,
-    Served,
+    examine_configuration,
     examine_files,
     examine_host,
     examine_ports,
-    examine_served,
     worst_first,
 )
+from gateway.doctor.finding import each_once
+from gateway.doctor.fixes import Change, EnableWebhook, Fix, ModeFix, PhoneFix, ResumeLine
+from gateway.doctor.served import (
+    KEY_STALE_DAYS,
+    examine_devices,
+    examine_keys,
+    examine_lines,
+    examine_webhooks,
+)
+from gateway.http.keys import STALE_MS
+from gateway.store.rows import DeviceRow, KeyRow, LineRow, WebhookRow
 
 NOW_MS = time.time_ns() // 1_000_000
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -163,7 +179,7 @@ def test_a_key_file_that_others_can_read_is_found_and_repaired(tmp_path: Path) -
     folder.key_ring.chmod(0o644)
     finding = the(examine_files(folder, folder.root / "gateway.db", encrypted=True), "mode_too_wide")
     assert finding.about == str(folder.key_ring)
-    assert finding.fix is not None
+    assert isinstance(finding.fix, ModeFix)
     finding.fix.apply()
     assert folder.key_ring.stat().st_mode & 0o777 == 0o600
     assert "mode_too_wide" not in codes(examine_files(folder, folder.root / "gateway.db", encrypted=True))
@@ -180,7 +196,7 @@ def test_a_key_of_the_phones_that_others_can_read_is_found_told_and_repaired(
     finding = the(examine_files(folder, folder.root / "gateway.db", encrypted=True), "mode_too_wide")
     assert (finding.about, finding.severity, finding.hint) == (str(key), "trouble", f"chmod 600 {key}")
     assert "phone" in finding.why.lower()
-    assert finding.fix is not None
+    assert isinstance(finding.fix, ModeFix)
     finding.fix.apply()
     assert key.stat().st_mode & 0o777 == 0o600
 
@@ -200,34 +216,32 @@ def test_before_the_first_start_there_is_only_a_note(tmp_path: Path) -> None:
     assert [(f.code, f.severity) for f in findings] == [("no_data", "note")]
 
 
-LINE = {
-    "id": "1", "label": "Shop", "number": "+447700900102", "state": "up", "reason": None, "queued": 0,
-    "emulated": False, "signal_dbm": -71, "smsc": "+447958879879", "operator": "EE",
-}  # fmt: skip
-HOOK = {"id": "1", "url": "http://127.0.0.1/hook", "enabled": True, "failures_in_row": 0}
+LINE = LineRow(
+    id="1", tenant="default", key="8944", iccid="8944", imsi=None, number="+447700900102", label="Shop",
+    pools=("default",), device_id=None, state="up", reason=None, paused=False, operator="EE", signal_dbm=-71,
+    roaming=False, smsc="+447958879879", store_used=None, store_total=None, emulated=False, per_minute=None,
+    per_day=None, last_seen_ms=NOW_MS,
+)  # fmt: skip
+HOOK = WebhookRow(
+    "1", "default", "http://127.0.0.1/hook", ("*",), ("whsec_x",), include_text=False, sandbox=False, enabled=True,
+    created_at_ms=NOW_MS,
+)  # fmt: skip
+KEY = KeyRow("k1", "default", "abc", "crm", b"", ("*",), sandbox=False, created_at_ms=NOW_MS)
 
 
-def served(*, line: dict[str, Any] | None = None, hook: dict[str, Any] | None = None) -> list[Finding]:
-    return examine_served(
-        Served("http://127.0.0.1:8080", [{**LINE, **(line or {})}], [], [{**HOOK, **(hook or {})}])
-    )
+def line(**changes: Any) -> list[Finding]:
+    return examine_lines([replace(LINE, **changes)], frozenset({"p1"}))
 
 
 def test_a_line_and_a_webhook_in_order_have_no_findings() -> None:
-    assert codes(served()) == []
+    assert codes([*line(), *examine_webhooks([HOOK])]) == []
 
 
 def test_a_line_that_needs_a_person_has_the_catalogues_words_and_what_waits() -> None:
-    reason = {"code": "sim_pin_required", "title": "The SIM wants its PIN", "hint": "Enter the PIN"}
-    finding = the(
-        served(line={"state": "needs_attention", "reason": reason, "queued": 12}), "sim_pin_required"
-    )
+    reason = local("sim_pin_required")
+    finding = the(line(state="needs_attention", reason=reason, queued=12), "sim_pin_required")
     assert (finding.about, finding.severity) == ("Shop", "stops")
-    assert (finding.title, finding.why, finding.hint) == (
-        "The SIM wants its PIN",
-        "12 messages wait.",
-        "Enter the PIN",
-    )
+    assert (finding.title, finding.why, finding.hint) == (reason.title, "12 messages wait.", reason.hint)
 
 
 @pytest.mark.parametrize(
@@ -242,13 +256,24 @@ def test_a_line_that_needs_a_person_has_the_catalogues_words_and_what_waits() ->
     ],
 )
 def test_each_state_of_a_line_is_a_finding(change: dict[str, Any], code: str, severity: str) -> None:
-    assert [(f.code, f.severity) for f in served(line=change) if f.severity != "ok"] == [(code, severity)]
+    assert [(f.code, f.severity) for f in line(**change) if f.severity != "ok"] == [(code, severity)]
+
+
+def test_a_paused_line_can_go_on_and_be_paused_again() -> None:
+    fix = the(line(state="paused"), "line_paused").fix
+    assert fix is not None
+    assert fix.what.startswith("Lets this line send again")
+    assert fix.undo is not None
+
+
+def test_two_lines_of_the_same_name_are_two_findings() -> None:
+    twins = [replace(LINE, state="down"), replace(LINE, id="2", state="down")]
+    found = examine_lines(twins, frozenset())
+    assert len({f.id for f in found}) == 2
 
 
 def test_a_sim_in_a_phone_is_not_asked_for_what_phones_do_not_tell() -> None:
-    line = {**LINE, "device": "p1", "smsc": None, "store_used": 20, "store_total": 20, "signal_dbm": -107}
-    phone = {"id": "p1", "kind": "phone", "serialno": "R58N12", "state": "away", "steps": []}
-    found = examine_served(Served("http://127.0.0.1:8080", [line], [phone], []))
+    found = line(device_id="p1", smsc=None, store_used=20, store_total=20, signal_dbm=-107)
     assert [(f.code, f.hint) for f in found if f.severity != "ok"] == [
         ("signal_weak", "Move the phone near a window.")
     ]
@@ -263,7 +288,114 @@ def test_a_sim_in_a_phone_is_not_asked_for_what_phones_do_not_tell() -> None:
     ],
 )
 def test_a_webhook_that_fails_is_found(change: dict[str, Any], expected: list[str]) -> None:
-    assert codes(served(hook=change)) == expected
+    assert codes(examine_webhooks([replace(HOOK, **change)])) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({}, "Nothing was delivered yet"),
+        ({"last_success_ms": NOW_MS}, "Deliveries succeed"),
+        ({"failures_in_row": 1}, "The last delivery failed and is tried again"),
+    ],
+)
+def test_a_webhook_in_order_is_praised_for_what_was_seen_only(change: dict[str, Any], title: str) -> None:
+    assert [(f.severity, f.title) for f in examine_webhooks([replace(HOOK, **change)])] == [("ok", title)]
+
+
+def test_one_cause_is_said_once_by_the_line_and_not_again_by_its_device() -> None:
+    lost = local("device_lost")
+    device = DeviceRow(
+        "d1", "modem", "/dev/ttyUSB0", None, "E3531", None, emulated=False, attached=False, reason=lost,
+        last_seen_ms=NOW_MS,
+    )  # fmt: skip
+    lines = [replace(LINE, device_id="d1", state="down", reason=lost)]
+    assert [f.about for f in [*examine_lines(lines, frozenset()), *examine_devices([device], lines)]] == [
+        "Shop"
+    ]
+    assert [f.code for f in examine_devices([device], [LINE])] == ["device_lost"]
+
+
+def test_a_key_that_nobody_used_for_ninety_days_is_a_note_and_one_that_has_ended_is_none() -> None:
+    then_ms = NOW_MS - 90 * DAY_MS
+    stale = replace(KEY, created_at_ms=then_ms)
+    assert codes(examine_keys([stale], NOW_MS)) == ["key_stale"]
+    for change in ({"last_used_ms": then_ms + 1}, {"revoked_at_ms": then_ms}, {"expires_at_ms": then_ms}):
+        assert codes(examine_keys([replace(stale, **change)], NOW_MS)) == []  # type: ignore[arg-type]
+
+
+def test_the_doctor_and_the_list_of_keys_call_the_same_key_stale() -> None:
+    assert KEY_STALE_DAYS * DAY_MS == STALE_MS
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, []),
+        ({"host": "::1"}, []),
+        ({"host": "0.0.0.0"}, ["http_exposed"]),
+        ({"host": "192.168.1.5", "public_url": "https://sms.example.org"}, ["http_exposed"]),
+        ({"host": "0.0.0.0", "tls_cert": Path("c.pem"), "tls_key": Path("k.pem")}, []),
+        (
+            {"host": "0.0.0.0", "public_url": "https://sms.example.org", "trusted_proxies": ("10.0.0.2/32",)},
+            [],
+        ),
+    ],
+)
+def test_an_api_that_others_reach_without_tls_is_trouble(
+    settings: dict[str, Any], expected: list[str]
+) -> None:
+    config = Config(server=Server(**settings))
+    assert codes(examine_configuration(config)) == expected
+
+
+def test_a_log_of_the_database_that_only_grows_is_trouble(tmp_path: Path) -> None:
+    folder = data_dir(tmp_path)
+    database = folder.root / "gateway.db"
+    with database.with_name("gateway.db-wal").open("wb") as log:
+        log.truncate(300_000_000)
+    log_path = database.with_name("gateway.db-wal")
+    assert the(examine_files(folder, database, encrypted=True), "wal_large").about == str(log_path)
+
+
+def test_the_id_of_a_finding_depends_on_its_code_and_what_it_is_about_alone() -> None:
+    one = Finding("disk_full", "trouble", "/data", "Only 300 MB are free")
+    other = Finding("disk_full", "stops", "/data", "Only 3 MB are free")
+    assert one.id == other.id
+    assert re.fullmatch(r"[0-9a-f]{16}", one.id)
+    assert one.id != Finding("disk_full", "stops", "/other", "").id
+
+
+def test_of_two_findings_that_say_the_same_the_worse_is_kept() -> None:
+    well = Finding("phone_doze", "ok", "Pixel", "exempt", subject="R58")
+    ill = Finding("phone_doze", "trouble", "Pixel", "not exempt", subject="R58")
+    assert each_once([well, ill]) == (ill,)
+
+
+def test_a_mode_is_put_back_unless_somebody_changed_it_since(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.touch(mode=0o644)
+    key.chmod(0o644)
+    fix = ModeFix(key, 0o600)
+    change = Change.load(Change(fix, fix.before()).dump())
+    assert change == Change(fix, "644")
+    fix.apply()
+    assert fix.take_back("644")
+    assert key.stat().st_mode & 0o777 == 0o644
+    fix.apply()
+    key.chmod(0o640)
+    assert not fix.take_back("644")
+    assert key.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "fix",
+    [ModeFix(Path("/data/cli.key"), 0o600), PhoneFix("R58", "doze"), ResumeLine("l"), EnableWebhook("w")],
+)
+def test_every_fix_is_remembered_as_it_was_and_says_what_it_changes(fix: Fix) -> None:
+    assert Change.load(Change(fix, "before").dump()) == Change(fix, "before")
+    assert fix.what.endswith(".")
+    assert fix.undo is None or fix.undo.endswith(".")
 
 
 def test_what_stops_sending_comes_first() -> None:

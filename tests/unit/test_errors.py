@@ -6,14 +6,16 @@ import pytest
 
 from device_bridge.sms import outcome
 from gateway.errors import CATALOGUE, GatewayError, family_of, field_error, pages, pointer
+from gateway.errors.network_numbers import numbers_of
 
-TABLE = {
+TABLE: dict[int, dict[str, int | None]] = {
     100: {
         "invalid_number": 422, "invalid_request": 422, "malformed_json": 400, "malformed_http": 400,
         "unsupported_media_type": 415, "body_too_large": 413, "text_too_long": 422, "text_not_encodable": 422,
         "template_error": 422, "template_not_found": 404, "recipient_field_missing": 422,
         "channel_unavailable": 422, "csv_invalid": 422, "send_at_invalid": 422, "unknown_line": 422,
         "invalid_cursor": 400, "idempotency_key_invalid": 400, "idempotency_key_reused": 422, "key_in_url": 400,
+        "duplicate_recipient": 422,
     },
     300: {
         "queue_full": 503, "rate_limited": 429, "quota_exhausted": 429, "recipient_limit": 429,
@@ -37,6 +39,7 @@ TABLE = {
         "phone_cap": None, "port_denied": None, "port_busy": None, "partly_sent": None, "unknown_cause": None,
         "rejected_by_network": None, "undelivered": None, "in_doubt": None, "device_lost": None,
         "phone_stuck": None, "link_unavailable": 503, "adb_missing": 503,
+        "channel_refused": None, "channel_unreachable": None, "channel_in_doubt": None,
     },
 }  # fmt: skip
 """The codes that clients were promised: family → code → HTTP status, None = only on messages and lines."""
@@ -53,11 +56,35 @@ def test_each_code_says_its_meaning_its_causes_and_what_to_do() -> None:
         assert entry.meaning.endswith(".")
         assert entry.causes
         assert entry.hint.endswith(".")
-        for text in (entry.title, entry.meaning, entry.hint):
+        assert entry.did.endswith(".")
+        assert entry.evidence.endswith(".")
+        for text in (entry.title, entry.meaning, *entry.causes, entry.hint, entry.did, entry.evidence):
             assert "oops" not in text.lower()
+            assert len(text) <= 160, f"{entry.code}: {text}"
         shown = pages.markdown(entry)
         assert f"`{entry.code}`" in shown
         assert entry.hint in shown
+
+
+def test_a_page_names_the_numbers_that_stand_behind_its_code() -> None:
+    assert ("RP cause 1", "unassigned number") in numbers_of("number_unassigned")
+    assert ("TP-FCS 0xE0 … 0xFE", "application specific") in numbers_of("rejected_by_network")
+    assert ("+CME ERROR 40", "personalisation PIN required") in numbers_of("sim_pin_required")
+    assert ("Android result 5", "Android's sending limit reached") in numbers_of("phone_cap")
+    assert numbers_of("invalid_number") == ()
+    assert "`+CMS ERROR 310`" in pages.markdown(CATALOGUE["sim_missing"])
+
+
+def test_a_number_on_a_page_is_written_as_a_message_has_it() -> None:
+    shown = {number for code in CATALOGUE for number, _ in numbers_of(code)}
+    for witnessed in (
+        outcome.rp_cause(8),
+        outcome.tp_fcs(0xC3),
+        outcome.cms_error(331),
+        outcome.cme_error(30),
+    ):
+        assert witnessed.network_code in shown
+    assert outcome.tp_status(0x62).network_code in shown
 
 
 def test_every_code_of_the_device_layer_stands_in_the_catalogue() -> None:
@@ -109,3 +136,16 @@ def test_the_family_of_an_unknown_code_is_the_network() -> None:
 
 def test_pages_escape_what_they_show() -> None:
     assert "&lt;script&gt;" in pages.page("<script>", "")
+
+
+def test_the_words_of_a_conflict_fit_whatever_is_in_the_way() -> None:
+    """A contact that exists, a template that was changed, a batch that has ended: detail says which."""
+    entry = CATALOGUE["conflict"]
+    for words in (entry.title, entry.meaning, entry.hint):
+        assert "message" not in words.lower()
+        assert "late" not in words.lower()
+    assert "detail" in entry.hint
+
+
+def test_people_are_not_told_names_of_fields_alone() -> None:
+    assert "set allow_duplicates" not in CATALOGUE["duplicate_recipient"].hint

@@ -28,7 +28,7 @@ from device_bridge.device import (
 from device_bridge.errors import DeviceNotReady
 from device_bridge.sms.outcome import local
 from gateway.handover import JournalTask
-from gateway.line_work import PaceDefaults
+from gateway.policy.rules import Limits, PaceDefaults
 from gateway.store.rows import LineRow
 from tests.peers.store_world import THREE_PARTS, World, world
 from tests.unit.test_dispatcher import reaches
@@ -69,7 +69,7 @@ class ScriptedPhoneLine:
 
     async def holds(self, count: int) -> None:
         """Wait until so many attempts were handed over, at most 5 s."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.taken) < count:
                 self.arrived.clear()
                 await self.arrived.wait()
@@ -87,7 +87,7 @@ async def running(w: World) -> AsyncIterator[tuple[JournalTask, ScriptedPhoneLin
     identity = LineIdentity("sub:install:1", None, None)
     row: LineRow = await w.store.line_seen(identity, "install", LineHealth(LineState.UP))
     line = ScriptedPhoneLine(row.key)
-    task = JournalTask(line, row, w.store, w.clock, PaceDefaults(0, 0))
+    task = JournalTask(line, row, w.store, w.clock, Limits(PaceDefaults(0, 0)))
     acknowledged: list[str] = []
 
     async def acknowledge(event_id: str) -> None:
@@ -100,7 +100,7 @@ async def running(w: World) -> AsyncIterator[tuple[JournalTask, ScriptedPhoneLin
         yield task, line, acknowledged
     finally:
         task.work.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await asyncio.gather(loop, return_exceptions=True)
 
 
@@ -114,7 +114,7 @@ async def test_a_message_is_committed_as_submitting_before_the_phone_hears_of_it
             sent = PartSent(outgoing.attempt_id, number, None, w.now_ms, event_id=f"e{number}")
             line.said[outgoing.attempt_id].put_nowait(sent)
         await reaches(w, message.id, "sent")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(acknowledged) < 3:
                 await w.store.ping()
         assert acknowledged == ["e2", "e3", "e1"]
@@ -149,7 +149,7 @@ async def test_a_phone_that_is_not_there_costs_no_attempt(w: World) -> None:
         line.away = True
         message = await w.admit()
         requeued = w.store.signal("queue")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while "message.submitting" not in await w.types(message.id):
                 await requeued.wait()
                 requeued.clear()

@@ -40,7 +40,8 @@ EARLIER = {
 }  # cancel or expiry with an earlier attempt in doubt, or out in part
 DOCUMENTED: dict[str, dict[str, str]] = {
     "held": {
-        "approve": "queued", "reject": "failed", "expire": "expired", "cancel": "cancelled", **EARLIER, **PROOF,
+        "approve": "queued", "reject": "failed", "refuse": "cancelled", "expire": "expired", "cancel": "cancelled",
+        **EARLIER, **PROOF,
     },
     "queued": {
         "claim": "submitting", "refuse": "cancelled", "expire": "expired", "cancel": "cancelled", "hold": "held",

@@ -158,3 +158,40 @@ def test_the_pepper_is_made_once_and_private(tmp_path: Path) -> None:
 def test_letters_emoji_and_spaces_are_not_escaped() -> None:
     assert escape("Grüße, мир 👋🏽 — 90 %") == "Grüße, мир 👋🏽 — 90 %"
     assert escape("a\u200db\U000e0001\ud800") == "a\\u200db\\U000e0001\\ud800"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_at_a_terminal_lines_below_warning_wait_for_the_greeting_and_then_go_on(
+    stream: io.StringIO,
+) -> None:
+    terminal = Terminal()
+    let_go = configure(LogSettings(format="json", pepper=PEPPER), terminal, after_greeting=True)
+    log = structlog.get_logger()
+    log.info("device.attached")
+    logging.getLogger("aiohttp").info("listening")
+    log.warning("serve.admin_key_short")
+    assert [line["event"] for line in lines(terminal)] == ["serve.admin_key_short"]
+    let_go()
+    log.info("line.changed")
+    let_go()
+    said = [line["event"] for line in lines(terminal)]
+    assert said == ["serve.admin_key_short", "device.attached", "aiohttp", "line.changed"]
+
+
+def test_a_pipe_a_file_and_whoever_asked_for_debug_wait_for_nothing(stream: io.StringIO) -> None:
+    for level, to in (("info", stream), ("debug", Terminal())):
+        configure(LogSettings(level=level, format="json", pepper=PEPPER), to, after_greeting=True)  # type: ignore[arg-type]
+        structlog.get_logger().info("device.attached")
+        assert [line["event"] for line in lines(to)] == ["device.attached"]
+
+
+def test_what_only_the_authors_of_a_library_want_to_know_is_left_out(stream: io.StringIO) -> None:
+    configure(LogSettings(level="debug", format="json", pepper=PEPPER), stream)
+    parser = logging.getLogger("markdown_it.rules_block.list")
+    parser.debug("entering list")
+    parser.warning("something is wrong")
+    assert [line["said"] for line in lines(stream)] == ["something is wrong"]

@@ -114,3 +114,35 @@ def test_more_pairings_than_anybody_needs_end_the_oldest() -> None:
         bench.pairings.begin()
     assert oldest not in bench.codes(cable=False)
     assert len(bench.codes(cable=False)) == OPEN_MAX
+
+
+def test_the_page_of_a_pairing_says_how_it_ended() -> None:
+    bench = Bench()
+    used, spent, over = (bench.pairings.begin() for _ in range(3))
+    bench.pairings.use((), used)
+    spent.tries_left = 0
+    assert spent.state(bench.now_s) == "spent"
+    bench.now_s += LIFE_S
+    states = [
+        found.state(bench.now_s) for p in (used, spent, over) if (found := bench.pairings.of(p.ticket or ""))
+    ]
+    assert states == ["used", "over", "over"]
+    assert bench.pairings.of("nobody's") is None
+
+
+def test_a_ticket_is_another_number_than_the_codes_and_a_cable_has_none() -> None:
+    bench = Bench()
+    pairing = bench.pairings.begin()
+    assert pairing.ticket is not None
+    assert len(pairing.ticket) == LONG_CHARACTERS
+    assert pairing.ticket not in pairing.codes()
+    assert bench.pairings.begin("R58N12").ticket is None
+
+
+def test_pairings_that_ended_are_not_kept_for_ever() -> None:
+    bench = Bench()
+    first = bench.pairings.begin()
+    for _ in range(OPEN_MAX):
+        bench.pairings.begin()
+        bench.now_s += LIFE_S
+    assert bench.pairings.of(first.ticket or "") is None

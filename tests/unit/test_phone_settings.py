@@ -8,7 +8,7 @@ import pytest
 
 from device_bridge.device import LineIdentity
 from gateway.config import Config, ConfigError, load
-from gateway.startup import phone_line_settings
+from gateway.startup import line_settings, phone_line_settings
 
 ICCID = "8944500612345678901"
 SIM_1 = LineIdentity(ICCID, ICCID, None, "+447700900101")
@@ -83,6 +83,20 @@ def test_what_is_said_of_one_phone_is_not_said_of_another(tmp_path: Path) -> Non
 def test_a_line_by_its_number_goes_before_its_phone(tmp_path: Path) -> None:
     text = '[[phone]]\nserial = "R5"\nlabel = "Phone"\n[[line]]\nnumber = "+447700900101"\nlabel = "Office"\n'
     assert phone_line_settings(config_of(tmp_path, text), "R5", SIM_1).label == "Office"
+
+
+@pytest.mark.parametrize("own", [None, "+99900010001"])
+def test_a_line_by_the_number_that_its_modems_section_tells_is_that_line(
+    tmp_path: Path, own: str | None
+) -> None:
+    text = (
+        '[[modem]]\nport = "/dev/ttyUSB0"\nnumber = "+447700900101"\nlabel = "Modem"\n'
+        '[[line]]\nnumber = "+447700900101"\nlabel = "Office"\nper_day = 5\nquiet_hours = "21:00-08:00"\n'
+    )
+    config = config_of(tmp_path, text)
+    settings = line_settings(config, config.modem[0], LineIdentity(ICCID, ICCID, None, own))
+    assert (settings.label, settings.number, settings.per_day) == ("Office", "+447700900101", 5)
+    assert settings.quiet_hours == "21:00-08:00"
 
 
 def test_environment_variables_reach_the_new_sections() -> None:

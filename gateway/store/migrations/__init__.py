@@ -6,7 +6,9 @@ Source: sqlite_utils.Migrations keeps the record of what was applied.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from functools import cache
 from importlib import resources
 
 from sqlite_utils import Database, Migrations
@@ -14,10 +16,27 @@ from sqlite_utils import Database, Migrations
 
 def _script(sql: str) -> Callable[[Database], None]:
     def apply(db: Database) -> None:
-        # The Database object's own executescript: the raw connection's would commit the transaction silently.
-        db.executescript(sql)
+        # Statement by statement: executescript of the connection would commit the transaction silently, and that of
+        # Database looks for the end of each statement at every character, which is most of a first start's work.
+        for statement in _statements(sql):
+            db.execute(statement).close()
 
     return apply
+
+
+@cache
+def _statements(sql: str) -> tuple[str, ...]:
+    """Cut a script into its statements; each ends with a line."""
+    statements: list[str] = []
+    begun = ""
+    for line in sql.splitlines(keepends=True):
+        begun += line
+        if sqlite3.complete_statement(begun):
+            statements.append(begun)
+            begun = ""
+    if begun.strip():
+        statements.append(begun)
+    return tuple(statements)
 
 
 def _load() -> Migrations:

@@ -15,5 +15,5 @@ SELECT * FROM credential WHERE tenant = :tenant ORDER BY id DESC
 
 -- name: credential_update
 UPDATE credential SET expires_at = :expires_at, revoked_at = :revoked_at, last_used = :last_used,
-    last_address = :last_address
+    last_address = :last_address, successor = :successor
 WHERE id = :id

@@ -25,16 +25,16 @@ SELECT * FROM line WHERE id = :id
 SELECT * FROM line WHERE tenant = :tenant AND (emulated = 1 OR :sandbox_only = 0) ORDER BY id
 
 -- name: line_insert
-INSERT INTO line (id, tenant, key, iccid, imsi, number, label, pools, device_id, state, emulated, per_minute, per_day,
-    last_seen)
-VALUES (:id, :tenant, :key, :iccid, :imsi, :number, :label, :pools, :device_id, :state, :emulated, :per_minute,
-    :per_day, :at)
+INSERT INTO line (id, tenant, key, iccid, imsi, number, label, pools, device_id, state, emulated, last_seen)
+VALUES (:id, :tenant, :key, :iccid, :imsi, :number, :label, :pools, :device_id, :state, :emulated, :at)
 
 -- name: line_update
 UPDATE line SET iccid = :iccid, imsi = :imsi, number = :number, label = :label, pools = :pools,
     device_id = :device_id, state = :state, reason = :reason, operator = :operator, signal_dbm = :signal_dbm,
     roaming = :roaming, smsc = :smsc, store_used = :store_used, store_total = :store_total, emulated = :emulated,
-    per_minute = :per_minute, per_day = :per_day, paused = :paused, held_until = :held_until,
+    per_minute = :per_minute, per_hour = :per_hour, per_day = :per_day, per_month = :per_month,
+    recipients_per_month = :recipients_per_month, billing_day = :billing_day, tariff = :tariff,
+    quiet_hours = :quiet_hours, paused = :paused, held_until = :held_until,
     held_reason = :held_reason, last_seen = :at
 WHERE id = :id
 
@@ -45,7 +45,8 @@ UPDATE line SET state = 'down', device_id = device_id WHERE state <> 'down'
 UPDATE device SET attached = 0 WHERE attached = 1
 
 -- name: line_queued
-SELECT count(*) AS n FROM message WHERE tenant = :tenant AND state = 'queued' AND route = :route
+SELECT count(*) AS n, sum(parts) AS parts, max(due_at) AS due
+FROM message WHERE tenant = :tenant AND state = 'queued' AND route = :route
 
 -- name: lines_up
 SELECT line.id FROM line, json_each(line.pools)

@@ -24,9 +24,9 @@ SELECT * FROM inbound_part WHERE inbound_id = :inbound_id ORDER BY id
 
 -- name: inbound_insert
 INSERT INTO inbound (id, tenant, sender, line, to_number, text, octets, port, parts, complete, type, keyword, url,
-    sandbox, received_at, sent_at)
-VALUES (:id, :tenant, :sender, :line, :to_number, :text, :octets, :port, :parts, :complete, :type, NULL, :url,
-    :sandbox, :received_at, :sent_at)
+    sandbox, received_at, sent_at, tags, ignored)
+VALUES (:id, :tenant, :sender, :line, :to_number, :text, :octets, :port, :parts, :complete, :type, :keyword, :url,
+    :sandbox, :received_at, :sent_at, :tags, :ignored)
 
 -- name: inbound_by_id
 SELECT * FROM inbound WHERE id = :id

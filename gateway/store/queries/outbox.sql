@@ -17,6 +17,19 @@ SELECT * FROM event
 WHERE seq > :seq AND public = 1 AND tenant = :tenant AND (sandbox = 1 OR :sandbox_only = 0)
 ORDER BY seq LIMIT :limit
 
+-- name: event_newest
+SELECT max(seq) AS seq FROM event
+
+-- name: events_in_order
+SELECT seq, at FROM event WHERE seq > :after ORDER BY seq LIMIT :limit
+
+-- name: events_forget
+-- Not what is the history of a stored message, and not what somebody still waits for.
+DELETE FROM event
+WHERE seq > :after AND seq <= :until
+    AND NOT EXISTS (SELECT 1 FROM message WHERE message.id = event.subject)
+    AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.event_seq = event.seq AND delivery.state = 'pending')
+
 -- name: webhooks_wanting
 SELECT id, events FROM webhook WHERE tenant = :tenant AND enabled = 1 AND (sandbox = 0 OR :sandbox = 1)
 
@@ -38,7 +51,7 @@ VALUES (:id, :tenant, :url, :events, :secrets, :include_text, :sandbox, :enabled
 UPDATE webhook SET url = :url, events = :events, secrets = :secrets, rotated_at = :rotated_at,
     include_text = :include_text, enabled = :enabled,
     disabled_reason = :disabled_reason, failures_in_row = :failures_in_row, open_until = :open_until,
-    last_success = :last_success
+    last_success = :last_success, failing_since = :failing_since
 WHERE id = :id
 
 -- name: webhook_by_id
@@ -83,10 +96,17 @@ SELECT * FROM delivery WHERE id = :id
 
 -- name: delivery_update
 UPDATE delivery SET state = :state, attempt = :attempt, next_at = :next_at, last_status = :last_status,
-    last_error = :last_error, last_ms = :last_ms, finished_at = :finished_at
+    last_error = :last_error, last_ms = :last_ms, finished_at = :finished_at, took_ms = :took_ms, said = :said
 WHERE id = :id
 
 -- name: deliveries_page
 SELECT * FROM delivery
 WHERE webhook_id = :webhook_id AND (:state = '' OR state = :state) AND (:after = '' OR id < :after)
 ORDER BY id DESC LIMIT :limit
+
+-- name: deliveries_waiting
+SELECT count(*) AS n FROM (SELECT 1 FROM delivery WHERE webhook_id = :webhook_id AND state = 'pending' LIMIT :limit)
+    AS some
+
+-- name: deliveries_dead
+SELECT id FROM delivery WHERE webhook_id = :webhook_id AND state = 'dead' AND id >= :since ORDER BY id LIMIT :limit

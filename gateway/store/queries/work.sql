@@ -1,17 +1,12 @@
 -- Work: what a line sees, claims, and what comes back.
 
--- name: work_look
-SELECT * FROM message
-WHERE route = :route AND state = 'queued' AND ready = 1 AND sandbox = :sandbox
-    AND (avoid_line IS NULL OR avoid_line <> :line)
-ORDER BY priority DESC, id LIMIT :limit
-
 -- name: message_claim
 UPDATE message SET state = 'submitting', ready = 0, due_at = :due, device = :device, attempt = :attempt, attempts = attempts + 1,
     copy = :copy, concat_reference = :reference, line = :line, sender = :sender, node = :node, pinned_until = NULL,
-    avoid_line = NULL
+    avoid_line = NULL, cost = cost + :cost, currency = :currency
 WHERE id = :id AND state = 'queued' AND ready = 1 AND attempt = :attempt - 1 AND expires_at > :now
     AND sandbox = :sandbox
+    AND (batch_id IS NULL OR (SELECT batch.state FROM batch WHERE batch.id = message.batch_id) IN ('running', 'completed'))
 RETURNING *
 
 -- name: part_insert
@@ -91,48 +86,25 @@ DELETE FROM report WHERE at < :before
 SELECT id, state FROM message WHERE ready = 0 AND due_at IS NOT NULL AND due_at <= :now ORDER BY due_at LIMIT :limit
 
 -- name: message_ready_now
-UPDATE message SET ready = 1, due_at = NULL WHERE id = :id AND state = 'queued'
+UPDATE message SET ready = 1, ready_at = due_at, due_at = NULL, held_reason = NULL WHERE id = :id AND state = 'queued'
+RETURNING *
 
 -- name: late_rows
 SELECT * FROM message WHERE state IN ('held', 'queued') AND expires_at <= :now ORDER BY expires_at LIMIT :limit
 
 -- name: unpin_rows
+-- Whatever their state: one that is held would be due for ever.
 UPDATE message SET route = home_route, pinned_until = NULL
-WHERE pinned_until IS NOT NULL AND pinned_until <= :now AND state = 'queued'
+WHERE pinned_until IS NOT NULL AND pinned_until <= :now
 
 -- name: next_due_at
 SELECT min(at) AS at FROM (
     SELECT min(due_at) AS at FROM message WHERE ready = 0 AND due_at IS NOT NULL
     UNION ALL SELECT min(expires_at) FROM message WHERE state IN ('held', 'queued')
     UNION ALL SELECT min(pinned_until) FROM message WHERE pinned_until IS NOT NULL
+    UNION ALL SELECT min(not_before) FROM lane WHERE not_before IS NOT NULL
+    UNION ALL SELECT min(expires_at) FROM approval WHERE state = 'pending'
 ) AS due
-
--- name: line_use_since
-SELECT coalesce(sum(parts), 0) AS parts FROM line_use WHERE line = :line AND second >= :second
-
--- name: line_use_seconds
-SELECT second, parts FROM line_use WHERE line = :line AND second >= :second ORDER BY second
-
--- name: line_use_add
-INSERT INTO line_use (line, second, parts) VALUES (:line, :second, :parts)
-ON CONFLICT (line, second) DO UPDATE SET parts = line_use.parts + excluded.parts
-
--- name: line_use_prune
-DELETE FROM line_use WHERE second < :second
 
 -- name: message_forget_due
 UPDATE message SET due_at = NULL WHERE id = :id
-
--- name: line_use_lift
-INSERT INTO line_use (line, second, parts)
-SELECT line, -(second + :step), parts FROM line_use WHERE second >= :since AND second > 0
-
--- name: line_use_lifted_delete
-DELETE FROM line_use WHERE second >= :since AND second > 0
-
--- name: line_use_drop
-INSERT INTO line_use (line, second, parts) SELECT line, -second, parts FROM line_use WHERE second < 0
-ON CONFLICT (line, second) DO UPDATE SET parts = line_use.parts + excluded.parts
-
--- name: line_use_dropped_delete
-DELETE FROM line_use WHERE second < 0

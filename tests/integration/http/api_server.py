@@ -21,9 +21,12 @@ from gateway.http.app import build_app
 from gateway.http.keys import new_key
 from gateway.http.protocol import listen, make_runner
 from gateway.http.services import ApiSettings, Services
+from gateway.notification_desk import NotificationDesk, Offers
 from gateway.store.crypto import KeyRing
 from gateway.store.rows import KeyRow, LineRow, LineSettings, View
 from gateway.store.sqlite import SqliteStore
+from gateway.web import SITE
+from tests.harness.empty_store import lay
 
 TENANT = "default"
 
@@ -72,9 +75,9 @@ class Server:
     emulated: LineRow | None = None
     rows: dict[str, KeyRow] = field(default_factory=dict)
 
-    async def key(self, *scopes: str, sandbox: bool = False, tenant: str = TENANT) -> str:
+    async def key(self, *scopes: str, sandbox: bool = False, tenant: str = TENANT, name: str = "test") -> str:
         """Make a key in the store, as the command line would."""
-        row, key = new_key(tenant, "test", scopes or ("*",), self.clock.now_ms(), sandbox=sandbox)
+        row, key = new_key(tenant, name, scopes or ("*",), self.clock.now_ms(), sandbox=sandbox)
         await self.store.add_key(row)
         self.rows[key] = row
         return key
@@ -140,15 +143,23 @@ ServerFactory = Callable[..., Awaitable[Server]]
 async def running(
     data_dir: Path, admission: AdmissionSettings, changes: dict[str, Any]
 ) -> AsyncIterator[Server]:
-    clock = MovableClock()
+    clock = changes.pop("clock", None) or MovableClock()
     max_queued = changes.pop("max_queued", 100_000)
     settings = replace(ApiSettings(), **changes.pop("settings", {}))
-    store = SqliteStore(
-        data_dir / "gateway.db", KeyRing.load(data_dir / "keys" / "data.json"), clock, max_queued=max_queued
-    )
+    ring = KeyRing.load(data_dir / "keys" / "data.json")
+    rules = changes.pop("rules", None)
+    store = SqliteStore(await lay(data_dir / "gateway.db"), ring, clock, max_queued=max_queued, rules=rules)
     await store.open()
-    services = Services(store, Admission(store, admission, clock), clock, settings, **changes)
-    runner = make_runner(build_app(services), settings)
+    judged = Admission(store, admission, clock)
+    desk = NotificationDesk(
+        store,
+        judged,
+        clock,
+        offers=changes.pop("offers", Offers()),
+        refuse_target=changes.get("refuse_target") or (lambda _url: None),
+    )
+    services = Services(store, judged, clock, settings, notifications=desk, **changes)
+    runner = make_runner(build_app(services, SITE), settings)
     _, port = await listen(runner, "127.0.0.1", 0)
     session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False)
     server = Server(port, store, services, clock, session)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_server import Server, ServerFactory, running, see_line
 
 from gateway.admission import AdmissionSettings
+from tests.integration.http.api_server import Server, ServerFactory, running, see_line
 
 
 @pytest.fixture

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
+import re
 
 import pytest
-from api_server import Server, ServerFactory
 
 from gateway.http.app import ROUTES
 from gateway.http.route import Route
+from tests.harness.quickest import quickest_answer_s
+from tests.integration.http.api_server import Server, ServerFactory
 
 REAL = "+447911123456"
 MESSAGES = "/api/v1/messages"
@@ -58,10 +59,11 @@ def is_problem(octets: bytes, status: int, code: str) -> bool:
     ids=range(13),
 )  # fmt: skip
 async def test_what_is_no_json_is_400_and_quick(server: Server, body: bytes) -> None:
-    started = time.perf_counter()
-    answer = await server.call("POST", MESSAGES, body=body)
-    assert (answer.status, answer.code) == (400, "malformed_json")
-    assert time.perf_counter() - started < 0.5
+    async def refused() -> None:
+        answer = await server.call("POST", MESSAGES, body=body)
+        assert (answer.status, answer.code) == (400, "malformed_json")
+
+    assert await quickest_answer_s(refused, 0.5) < 0.5
     assert await server.stored() == 0
 
 
@@ -83,7 +85,7 @@ async def test_what_is_no_json_is_400_and_quick(server: Server, body: bytes) -> 
         ({"line": "x", "pool": "default"}, "#"), ({"pool": "No Such"}, "#/pool"),
         ({"data_base64": "AA==", "port": 1}, "#"), ({"on_doubt": "never"}, "#/on_doubt"),
         ({"purpose": "fun"}, "#/purpose"), ({"tenant": "other"}, "#/tenant"), ({"state": "delivered"}, "#/state"),
-        ({"role": "admin"}, "#/role"), ({"from": "+447700900111"}, "#/from"), ({"template_id": "x"}, "#/template_id"),
+        ({"role": "admin"}, "#/role"), ({"from": "+447700900111"}, "#/from"), ({"template": "x"}, "#/template"),
         ({"id": "x"}, "#/id"), ({"to ": "x"}, "#/to "), ({"x\n\u001b": 1}, "#/x??"),
     ],
     ids=lambda value: json.dumps(value)[:40] if isinstance(value, dict) else None,
@@ -130,11 +132,12 @@ async def test_numbers_that_are_none_are_refused_wherever_they_stand(server: Ser
     ids=range(21),
 )  # fmt: skip
 async def test_what_is_no_number_is_422_and_quick(server: Server, number: str) -> None:
-    started = time.perf_counter()
-    answer = await server.send({"to": number, "text": "hi"})
-    assert (answer.status, answer.code, answer.pointers()) == (422, "invalid_number", ["#/to"])
-    assert answer.json["family"] == 100
-    assert time.perf_counter() - started < 0.5
+    async def refused() -> None:
+        answer = await server.send({"to": number, "text": "hi"})
+        assert (answer.status, answer.code, answer.pointers()) == (422, "invalid_number", ["#/to"])
+        assert answer.json["family"] == 100
+
+    assert await quickest_answer_s(refused, 0.5) < 0.5
 
 
 @pytest.mark.parametrize("number", ["112", "911", "999", "114", "116117", "+112", "1 1 2", "08", "000"])
@@ -171,10 +174,12 @@ async def test_json_in_utf8_is_read_however_it_is_written(server: Server, kind: 
 
 async def test_a_compressed_body_is_refused_unopened(server: Server) -> None:
     bomb = gzip.compress(b" " * 50_000_000)
-    started = time.perf_counter()
-    answer = await server.call("POST", MESSAGES, body=bomb, headers={"Content-Encoding": "gzip"})
-    assert (answer.status, answer.code) == (415, "unsupported_media_type")
-    assert time.perf_counter() - started < 1.0
+
+    async def refused() -> None:
+        answer = await server.call("POST", MESSAGES, body=bomb, headers={"Content-Encoding": "gzip"})
+        assert (answer.status, answer.code) == (415, "unsupported_media_type")
+
+    assert await quickest_answer_s(refused, 1.0) < 1.0
 
 
 async def test_a_body_over_the_limit_is_413_by_its_length(server: Server) -> None:
@@ -242,8 +247,9 @@ async def test_a_chunk_of_garbage_in_a_body_is_400(server: Server) -> None:
 
 async def test_an_unknown_expectation_is_refused_as_a_problem(server: Server) -> None:
     for start in (b"POST /api/v1/messages HTTP/1.1", b"POST /nope HTTP/1.1"):
-        octets = head(server, b"Expect: 999-magic", b"Content-Length: 0", start=start)
-        assert is_problem(await server.raw(octets, timeout_s=3), 400, "malformed_http")
+        for expectation in (b"999-magic", b"\xff\xfe", "é".encode()):
+            octets = head(server, b"Expect: " + expectation, b"Content-Length: 0", start=start)
+            assert is_problem(await server.raw(octets, timeout_s=3), 400, "malformed_http")
 
 
 async def test_a_client_that_asks_first_is_told_to_continue(server: Server) -> None:
@@ -270,7 +276,7 @@ async def test_a_request_that_comes_byte_by_byte_is_served(server: Server) -> No
     for octet in whole:
         writer.write(bytes([octet]))
         await writer.drain()
-    answer = await asyncio.wait_for(reader.read(), 5)
+    answer = await asyncio.wait_for(reader.read(), 30)
     writer.close()
     assert answer.startswith(b"HTTP/1.1 202 ")
 
@@ -289,9 +295,9 @@ async def test_a_second_head_on_a_connection_has_the_same_deadline(make_server: 
     server = await make_server(settings={"head_timeout_s": 0.3})
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 3)
+    await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 30)
     writer.write(b"GET /hea")
-    assert await asyncio.wait_for(reader.read(), 3) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
 
 
@@ -300,7 +306,7 @@ async def test_a_kept_connection_may_rest_between_requests(make_server: ServerFa
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     for _ in range(2):
         writer.write(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 3)
+        await asyncio.wait_for(reader.readuntil(b'{"status":"ok"}'), 30)
         await asyncio.sleep(0.4)
     writer.close()
 
@@ -322,7 +328,7 @@ async def test_a_connection_too_many_is_told_so(make_server: ServerFactory) -> N
     for _, writer in held:
         writer.close()
         await writer.wait_closed()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         # A place is free once the server has seen one of them close.
         while not (await server.raw(LIVE)).startswith(b"HTTP/1.1 200 "):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -387,9 +393,7 @@ async def test_a_request_id_is_kept_when_it_is_harmless(server: Server) -> None:
 async def test_no_body_however_wrong_makes_a_500(make_server: ServerFactory, route: Route) -> None:
     server = await make_server()
     method = route.method
-    path = route.path
-    for part in ("{id}", "{delivery_id}", "{code}"):
-        path = path.replace(part, "%00%0a'\"<x>")
+    path = re.sub(r"{\w+}", "%00%0a'\"<x>", route.path)
     for body in (
         None,
         b"",
@@ -405,6 +409,8 @@ async def test_no_body_however_wrong_makes_a_500(make_server: ServerFactory, rou
         for query in ("", "?limit=%00", "?x=%ff&x=%ff", "?cursor=%f0%9f%98%80"):
             if method in ("GET", "DELETE") and body is not None:
                 continue
+            if not query and route.media_type == "text/event-stream":
+                continue  # that is a stream without end
             answer = await server.call(method, path + query, body=body)
             ours = answer.code in ("no_line_available", "device_error")
             assert answer.status < 500 or ours, (body, query, answer.json)
@@ -433,3 +439,49 @@ async def test_requests_in_one_segment_are_answered_in_order(server: Server) -> 
     answer = await server.raw(first + first + last)
     assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"202", b"202", b"400"]
     assert await server.stored() == 2
+
+
+BEFORE_ALL, AFTER_ALL = "0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59.9999Z"
+HUGE = 10**20
+UNKNOWN = "01935f0c-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        (f"reports/delivery?since={BEFORE_ALL}&until=1970-01-02T00:00:00Z", "#/since"),
+        (f"reports/usage?since=9999-12-31T00:00:00Z&until={AFTER_ALL}", "#/until"),
+        ("reports/cost?until=9999-12-31T23:59:59Z&timezone=Pacific/Auckland", "#/until"),
+        (f"templates/{UNKNOWN}?version={HUGE}", "#/version"),
+        (f"batches/{UNKNOWN}/rejected?after={HUGE}", "#/after"),
+        (f"messages?until={AFTER_ALL}", "#/until"),
+    ],
+)
+async def test_times_and_numbers_that_nothing_can_hold_are_refused_in_an_address(
+    server: Server, query: str, pointer: str
+) -> None:
+    refused = await server.call("GET", f"/api/v1/{query}")
+    assert (refused.status, refused.pointers()) == (422, [pointer]), refused.json
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer"),
+    [
+        ("messages", {"to": "+99900000001", "text": "x", "send_at": "0001-01-01T00:00:00+14:00"}, "#/send_at"),
+        ("consents", {"number": "+99900000001", "purpose": "marketing", "source": "form", "expires_at": AFTER_ALL},
+         "#/expires_at"),
+        (f"templates/{UNKNOWN}/preview", {"rows": [{}], "version": HUGE}, "#/version"),
+        ("schedules", {"rrule": "FREQ=DAILY", "start": "2027-01-01T09:00:00", "timezone": "UTC",
+                       "message": {"to": "+99900000001", "template_id": "x", "template_version": HUGE}},
+         "#/message/template_version"),
+        ("groups", {"name": "  "}, "#/name"),
+        ("templates", {"name": " ", "texts": {"en": "x"}}, "#/name"),
+        ("keys", {"name": " ", "scopes": ["ussd"]}, "#/name"),
+        ("contacts", {"email": "ann@example.org", "groups": [" "]}, "#/groups/0"),
+    ],
+)  # fmt: skip
+async def test_times_numbers_and_names_that_nothing_can_show_are_refused(
+    server: Server, path: str, body: dict[str, object], pointer: str
+) -> None:
+    refused = await server.call("POST", f"/api/v1/{path}", body)
+    assert (refused.status, refused.pointers()) == (422, [pointer]), refused.json

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_server import Server, ServerFactory
 
+from device_bridge.device import DeviceInfo
 from device_bridge.errors import NotSubmitted
 from device_bridge.sms.outcome import Outcome, OutcomeClass
 from gateway.errors import CATALOGUE
-from gateway.http import answers
-from gateway.http.app import DESCRIPTION, ROUTES, build_app
+from gateway.http import answers, hardware_answers
+from gateway.http.app import ROUTES, build_app, description
 from gateway.http.openapi import problems_of
 from gateway.http.services import SelfTestStep
 from gateway.store.rows import NewInbound, View
+from tests.integration.http.api_server import Server, ServerFactory
 
 HOOK = {"url": "http://192.168.1.5/hook", "events": ["message.*"]}
 REAL = "+447911123456"
@@ -26,15 +27,17 @@ REAL = "+447911123456"
 
 
 async def test_lines_and_devices_look_as_described(server: Server) -> None:
-    lines = answers.LineList.model_validate((await server.call("GET", "/api/v1/lines")).json).items
+    lines = hardware_answers.LineList.model_validate((await server.call("GET", "/api/v1/lines")).json).items
     office = next(line for line in lines if line.label == "Office")
     assert (office.pool, office.number, office.state, office.emulated) == (
         ["default"], "+447700900111", "up", False
     )  # fmt: skip
-    assert [(q.name, q.limit, q.used) for q in office.quotas] == [("per_day", 1000, 0)]
+    assert [(q.name, q.limit, q.used) for q in office.quotas] == [("per_minute", 30, 0), ("per_day", 1000, 0)]
     emulated = next(line for line in lines if line.emulated)
     assert (emulated.pool, emulated.quotas) == (["sandbox"], [])
-    devices = answers.DeviceList.model_validate((await server.call("GET", "/api/v1/devices")).json).items
+    devices = hardware_answers.DeviceList.model_validate(
+        (await server.call("GET", "/api/v1/devices")).json
+    ).items
     assert {(d.id, d.attached, d.emulated) for d in devices} == {
         ("imei-111", True, False),
         ("imei-222", True, True),
@@ -47,13 +50,13 @@ async def test_queued_messages_show_on_the_line_with_the_time_they_take(server: 
     lines = (await server.call("GET", "/api/v1/lines")).json["items"]
     office = next(line for line in lines if not line["emulated"])
     assert office["queued"] == 3
-    assert office["eta_s"] == 12
+    assert office["eta_s"] == 6
 
 
 async def test_a_line_is_changed_by_people_and_keeps_what_is_left_out(server: Server) -> None:
     assert server.real is not None
     path = f"/api/v1/lines/{server.real.id}"
-    changed = answers.Line.model_validate(
+    changed = hardware_answers.Line.model_validate(
         (await server.call("PATCH", path, {"label": "Shop", "pool": ["otp", "default"], "per_day": 200})).json
     )
     assert (changed.label, changed.pool, changed.per_day, changed.number) == (
@@ -105,7 +108,7 @@ async def test_ussd_and_self_test_ask_the_device(make_server: ServerFactory) -> 
     asked = await server.call("POST", f"{path}/ussd", {"code": "*100#"})
     assert (asked.status, asked.json) == (200, {"code": "*100#", "text": "Balance 5.00"})
     tested = await server.call("POST", f"{path}/self-test")
-    assert answers.SelfTest.model_validate(tested.json).ok is False
+    assert hardware_answers.SelfTest.model_validate(tested.json).ok is False
     assert actions.asked == [(server.real.id, "*100#"), (server.real.id, "")]
     refused = await server.call("POST", f"{path}/ussd", {"code": "rm -rf"})
     assert (refused.status, refused.pointers()) == (422, ["#/code"])
@@ -121,6 +124,13 @@ async def test_ussd_and_self_test_ask_the_device(make_server: ServerFactory) -> 
         answer = await server.call("POST", f"{path}/ussd", {"code": "*100#"})
         assert (answer.status, answer.code) == (status, code)
     assert (answer.json["detail"], answer.json["hint"]) == (cause.title, cause.hint)
+
+
+async def test_a_phone_is_not_restarted_from_here_and_says_what_to_do(server: Server) -> None:
+    await server.store.device_seen(DeviceInfo("install-1", "phone", "usb"), True, None)
+    refused = await server.call("POST", "/api/v1/devices/install-1/restart")
+    assert (refused.status, refused.code) == (409, "conflict")
+    assert "by hand" in refused.json["detail"]
 
 
 # ------------------------------------------------------------------ inbound
@@ -179,6 +189,15 @@ async def test_without_an_emulator_the_sandbox_says_so(server: Server) -> None:
 
 
 # ------------------------------------------------------------------ webhooks
+
+
+async def test_the_scheme_of_a_webhook_may_be_written_in_capitals(server: Server) -> None:
+    for url in ("HTTP://127.0.0.1:9/hook", "Https://example.org/hook"):
+        made = await server.call("POST", "/api/v1/webhooks", {"url": url})
+        assert (made.status, made.json["url"]) == (201, url)
+    for url in ("ftp://127.0.0.1/", "HTTP:127.0.0.1", "httpx://example.org/"):
+        refused = await server.call("POST", "/api/v1/webhooks", {"url": url})
+        assert (refused.status, refused.code) == (422, "webhook_target_refused")
 
 
 async def test_a_webhook_lives_from_creation_to_deletion(server: Server) -> None:
@@ -285,7 +304,7 @@ async def test_without_its_database_every_route_is_503_and_never_401(
     for file in files:
         if (aside / file.name).exists():
             (aside / file.name).rename(file)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         back = {"to": REAL, "text": "back"}
         while (await server.call("POST", "/api/v1/messages", back)).status != 202:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -301,14 +320,13 @@ async def test_health_tells_strangers_nothing(server: Server) -> None:
         assert (answer.status, answer.json) == (200, {"status": "ok"})
 
 
-async def test_pages_carry_no_script_and_nothing_from_elsewhere(server: Server) -> None:
-    for path in ("/", "/docs", "/problems", "/problems/invalid_number"):
-        answer = await server.call("GET", path, key=None)
-        assert answer.status == 200
-        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        for forbidden in (b"<script", b"<style", b"http://", b"https://", b"aiohttp"):
-            assert forbidden not in answer.octets
+async def test_the_plain_reference_carries_no_script_and_nothing_from_elsewhere(server: Server) -> None:
+    answer = await server.call("GET", "/docs/plain", key=None)
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    for forbidden in (b"<script", b"<style", b"http://", b"https://", b"aiohttp"):
+        assert forbidden not in answer.octets
 
 
 async def test_each_code_has_its_page(server: Server) -> None:
@@ -334,7 +352,9 @@ def test_router_and_description_are_equal(server_less_app: Any) -> None:
         for route in server_less_app.router.routes()
         if route.method != "HEAD"
     }
-    described = {(method, path) for path, operations in DESCRIPTION["paths"].items() for method in operations}
+    described = {
+        (method, path) for path, operations in description()["paths"].items() for method in operations
+    }
     assert routed == described
 
 
@@ -344,10 +364,10 @@ async def server_less_app(server: Server) -> Any:
 
 
 def test_each_operation_names_its_scope_its_problems_and_shapes_that_exist() -> None:
-    schemas = DESCRIPTION["components"]["schemas"]
+    schemas = description()["components"]["schemas"]
     seen: set[str] = set()
     for route in ROUTES:
-        operation = DESCRIPTION["paths"][route.path][route.method.lower()]
+        operation = description()["paths"][route.path][route.method.lower()]
         assert operation.get("x-scope") == route.scope
         assert operation["summary"]
         assert operation["operationId"] not in seen
@@ -361,4 +381,4 @@ def test_each_operation_names_its_scope_its_problems_and_shapes_that_exist() -> 
             return own + [ref for value in node.values() for ref in refs(value)]
         return [ref for value in node for ref in refs(value)] if isinstance(node, list) else []
 
-    assert {ref.rsplit("/", 1)[-1] for ref in refs(DESCRIPTION)} <= schemas.keys()
+    assert {ref.rsplit("/", 1)[-1] for ref in refs(description())} <= schemas.keys()

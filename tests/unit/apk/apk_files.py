@@ -18,11 +18,11 @@ ATTRIBUTE_IDS = {
     "minSdkVersion": 0x0101020C,
     "targetSdkVersion": 0x01010270,
 }
-PLAIN = [
+Element = tuple[str, dict[str, int | str]]
+PLAIN: list[Element] = [
     ("manifest", {"versionCode": 7, "versionName": "1.2.3", "package": "org.example.app"}),
     ("uses-sdk", {"minSdkVersion": 26, "targetSdkVersion": 35}),
 ]
-Element = tuple[str, dict[str, int | str]]
 
 
 def chunk(kind: int, header: bytes, body: bytes) -> bytes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from apk_files import unsigned_apk
 
 from device_bridge.apk import SigningKey, sign_apk
+from tests.unit.apk.apk_files import unsigned_apk
 
 
 @pytest.fixture(scope="session")

@@ -9,12 +9,12 @@ import warnings
 import zipfile
 
 import pytest
-from apk_files import contents, stored_offsets, unsigned_apk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from device_bridge.apk import ApkError
 from device_bridge.apk.archive import laid_out, read_archive
+from tests.unit.apk.apk_files import contents, stored_offsets, unsigned_apk
 
 
 def refusal(octets: bytes) -> ApkError:

@@ -7,12 +7,12 @@ import io
 import zipfile
 
 import pytest
-from apk_files import PLAIN, binary_manifest, unsigned_apk
 from hypothesis import given
 from hypothesis import strategies as st
 
 from device_bridge.apk import ApkError, ApkFacts, apk_facts, carried_apk
 from device_bridge.apk.manifest import read_manifest
+from tests.unit.apk.apk_files import PLAIN, binary_manifest, unsigned_apk
 
 
 @pytest.mark.parametrize("utf8", [False, True], ids=["utf-16 pool", "utf-8 pool"])

@@ -6,11 +6,11 @@ import random
 import struct
 
 import pytest
-from apk_files import contents, stored_offsets, unsigned_apk
 
 from device_bridge.apk import ApkError, SigningKey, carried_apk, sign_apk, signer_digests, verify_apk
 from device_bridge.apk.archive import read_archive
 from device_bridge.apk.scheme import V2_BLOCK, V3_BLOCK, pack_block, unpack_block
+from tests.unit.apk.apk_files import contents, stored_offsets, unsigned_apk
 
 UNKNOWN_BLOCK = 0x12345678
 

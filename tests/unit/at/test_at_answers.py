@@ -135,7 +135,7 @@ def test_stores_offered_even_when_nested_wrongly(line: str, names: tuple[str, ..
 
 def test_the_indications_on_offer_are_sets() -> None:
     offered = commands.indications_offered(("+CNMI: (0,1,2),(0-3),(0,2),(0),(1)",))
-    assert offered == ({0, 1, 2}, {0, 1, 2, 3}, {0, 2}, {0}, {1})
+    assert offered == tuple(map(frozenset, ({0, 1, 2}, {0, 1, 2, 3}, {0, 2}, {0}, {1})))
     assert commands.indications_offered(("+CNMI: (0-2),(0,1),,(0,2),(1)",))[2] == frozenset()
 
 

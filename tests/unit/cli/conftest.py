@@ -5,23 +5,12 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 
-
-@dataclass(slots=True)
-class Answers:
-    """What the server says: by method and path (without query) a list of (status, document), the last one repeats."""
-
-    url: str = ""
-    script: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
-    asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-
-    def on(self, route: str, *answers: tuple[int, Any]) -> None:
-        self.script[route] = list(answers)
+from tests.unit.cli.answers import HANGS_UP, Answers
 
 
 @pytest.fixture
@@ -30,19 +19,33 @@ def server() -> Iterator[Answers]:
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
             route = f"{self.command} {self.path.partition('?')[0]}"
+            body = None if route in answers.impatient else self.body()
             answers.asked.append((f"{self.command} {self.path}", dict(self.headers), body))
             queue = answers.script.get(route) or [
                 (404, {"title": "Not found", "detail": "no such route", "hint": "x"})
             ]
             status, document = queue.pop(0) if len(queue) > 1 else queue[0]
             octets = document if isinstance(document, bytes) else json.dumps(document).encode()
+            if status == HANGS_UP:
+                self.close_connection = True
+                return
             self.send_response(status)
             self.send_header("Content-Length", str(len(octets)))
             self.end_headers()
             self.wfile.write(octets)
+
+        def body(self) -> Any:
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                octets = b""
+                while size := int(self.rfile.readline(), 16):
+                    octets += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+            else:
+                octets = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            is_json = self.headers.get("Content-Type") == "application/json"
+            return (json.loads(octets) if is_json else octets) if octets else None
 
         do_GET = do_POST = do_DELETE = answer  # noqa: N815
 

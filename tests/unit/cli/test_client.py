@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.cli import main
-from tests.unit.cli.conftest import Answers
+from tests.unit.cli.answers import Answers
 
-LINE = {
+LINE: dict[str, Any] = {
     "id": "0193-line",
     "iccid": "8944110068000000001",
     "number": "+447700900101",
@@ -28,7 +29,7 @@ LINE = {
     "emulated": False,
     "smsc": "+447",
 }
-DEVICE = {
+DEVICE: dict[str, Any] = {
     "id": "356938035643809",
     "kind": "modem",
     "address": "/dev/ttyUSB0",
@@ -129,6 +130,32 @@ def test_a_problem_is_shown_in_the_servers_words(server: Answers, capsys: pytest
 
 
 @pytest.mark.parametrize(
+    ("code", "detail", "said"),
+    [
+        (
+            "invalid_number",
+            '"0770" has no country code. Write it like +44 7700 900123, or set default_region.',
+            ('"0770" has no country code', "Write it like +44 7700 900123, or set default_region"),
+        ),
+        (
+            "forbidden",
+            "It may read. It may not send. Take another.",
+            ("It may read. It may not send", "Take another"),
+        ),
+        ("invalid_request", "text is empty.", ("text is empty", "correct it and try again")),
+        ("queue_full", "The queue is full", ("The queue is full", "the catalogue's words")),
+    ],
+)
+def test_what_is_so_is_the_error_and_what_to_do_is_the_hint(
+    server: Answers, capsys: pytest.CaptureFixture[str], code: str, detail: str, said: tuple[str, str]
+) -> None:
+    problem = {"title": "t", "detail": detail, "hint": "the catalogue's words", "code": code}
+    server.on("POST /api/v1/messages", (422, problem))
+    assert main(["send", "0770", "x", "--url", server.url, "--key", "k"]) == 1
+    assert capsys.readouterr().err.splitlines() == [f"error: {said[0]}", f"hint:  {said[1]}"]
+
+
+@pytest.mark.parametrize(
     "answer", [(502, b"<html>Bad gateway"), (200, b"<html>hello"), (200, b"[1]"), (503, {})]
 )
 def test_an_answer_that_is_not_from_a_gateway_is_no_traceback(
@@ -166,7 +193,15 @@ def test_lines_in_a_pipe_are_one_complete_record_each(
         "Office\t+447700900101\tHuawei E3531 · modem\tup\t▂▄▆█ -65\t34/200\t0",
         "a\\tb\\n\\x1b[31m\t+447700900101\tHuawei E3531 · modem\tneeds attention · The SIM wants its PIN\t\t34\t12",
     ]
-    assert said.err == "1 line needs you: gateway doctor a\\tb\\n\\x1b[31m\n"
+    assert said.err == "1 line needs you: gateway doctor 'a\\tb\\n\\x1b[31m'\n"
+
+
+def test_a_line_that_is_down_needs_somebody_too(server: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    down = {**LINE, "label": "Main office", "state": "down"}
+    server.on("GET /api/v1/lines", one_page(LINE, down))
+    server.on("GET /api/v1/devices", one_page(DEVICE))
+    assert main(["lines", "--url", server.url, "--key", "k"]) == 0
+    assert capsys.readouterr().err == "1 line needs you: gateway doctor 'Main office'\n"
 
 
 def test_a_line_is_found_by_label_number_iccid_or_id(
@@ -187,6 +222,34 @@ def test_a_failed_self_test_is_status_1(server: Answers, capsys: pytest.CaptureF
     server.on("POST /api/v1/lines/0193-line/self-test", (200, {"ok": False, "steps": steps}))
     assert main(["lines", "self-test", "Office", "--url", server.url, "--key", "k"]) == 1
     assert capsys.readouterr().out == "failed\tnetwork\tno network\n"
+
+
+def test_a_self_test_that_sends_says_what_it_costs_and_how_long_each_step_took(
+    server: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.on("GET /api/v1/lines", one_page(LINE))
+    steps = [
+        {"name": "network", "ok": True, "detail": "registered", "seconds": None},
+        {"name": "received", "ok": True, "detail": "The text came in again.", "seconds": 2.4},
+    ]
+    server.on("POST /api/v1/lines/0193-line/self-test", (200, {"ok": True, "steps": steps}))
+    assert main(["lines", "self-test", "Office", "--send", "--url", server.url, "--key", "k"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "ok\tnetwork\tregistered\nok\treceived\tThe text came in again. After 2.4 s.\n"
+    assert "one text" in said.err
+    assert server.asked[-1][2] == {"send": True}
+
+
+def test_a_modem_is_restarted_by_its_IMEI_or_its_port(
+    server: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.on("GET /api/v1/devices", one_page(DEVICE))
+    server.on(f"POST /api/v1/devices/{DEVICE['id']}/restart", (202, {"id": DEVICE["id"], "restarting": True}))
+    for name in (DEVICE["id"], DEVICE["address"]):
+        assert main(["devices", "restart", name, "--url", server.url, "--key", "k"]) == 0
+        assert "gateway lines shows when its line is up again" in capsys.readouterr().err
+    assert main(["devices", "restart", "nobody", "--url", server.url, "--key", "k"]) == 1
+    assert capsys.readouterr().err == f'error: no device "nobody"\nhint:  known devices: {DEVICE["id"]}\n'
 
 
 def test_every_post_carries_a_fresh_idempotency_key(server: Answers) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import main
-from tests.unit.cli.conftest import Answers
+from tests.unit.cli.answers import Answers
 
 PHONE: dict[str, Any] = {
     "id": "3f2b8c1e-6a54", "kind": "phone", "address": "usb", "serialno": "R58N12", "label": "Google Pixel 4a",
@@ -150,19 +150,3 @@ def test_a_program_gets_the_offer_and_does_not_wait(
     server.on("POST /api/v1/devices/pair", (201, offer()))
     assert run(server, "devices", "pair", "--json") == 0
     assert '"typed_code": "4K7T9XWZ"' in capsys.readouterr().out
-
-
-def test_the_doctor_examines_the_phone_that_is_named_and_repairs_only_when_asked(
-    server: Answers, capsys: pytest.CaptureFixture[str]
-) -> None:
-    server.on("GET /health/live", (200, {"status": "ok"}))
-    server.on(LIST, page(PHONE))
-    steps = [step("grants", "fixed"), step("limit", "waiting", "Restart the phone")]
-    server.on("POST /api/v1/devices/3f2b8c1e-6a54/examine", (200, {"ok": False, "steps": steps}))
-    assert run(server, "doctor", "R58N12") == 0
-    assert run(server, "doctor", "R58N12", "--fix", "--may-reboot") == 0
-    bodies = [body for route, _, body in server.asked if "examine" in route]
-    assert bodies == [{"fix": False, "may_reboot": False}, {"fix": True, "may_reboot": True}]
-    said = capsys.readouterr().out
-    assert "grants: repaired: grants seen" in said
-    assert "Restart the phone" in said

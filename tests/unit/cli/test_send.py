@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.cli import main
-from tests.unit.cli.conftest import Answers
+from tests.unit.cli.answers import Answers
 
 CREATED = "2026-11-21T09:00:00.000Z"
 DOUBT = {"title": "Nobody knows whether the network took it", "hint": "A report settles it"}
@@ -81,8 +81,33 @@ def test_a_refusal_for_now_says_when_it_is_tried_again(
     server.on("GET /api/v1/messages/0193", message("delivered", *hops, attempts=2))
     assert send(server, "--wait") == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[2] == "queued\t0.39 s\tThe network refused this text (RP cause 42), again in 2 s"
+    assert out[2] == "queued\t0.39 s\trefused for now (network cause 42), again in 2 s"
     assert out[3] == "delivered\t2.90 s\tafter 2 tries"
+
+
+def test_another_try_for_a_reason_of_ours_says_the_reason(
+    server: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    detail = {"title": "The modem does not answer", "network_code": None, "retry_in_ms": 4000}
+    hops = (QUEUED, SUBMITTING, hop("queued", "00.390", detail=detail), hop("delivered", "04.900"))
+    server.on("GET /api/v1/messages/0193", message("delivered", *hops, attempts=2))
+    assert send(server, "--wait") == 0
+    assert "The modem does not answer, again in 4 s" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("unassigned_range", "nobody has been given numbers of this range; check it"),
+        ("no_opt_out_hint", "the text does not say how to stop such texts"),
+    ],
+)
+def test_a_warning_is_said_in_words(
+    server: Answers, capsys: pytest.CaptureFixture[str], code: str, words: str
+) -> None:
+    server.on("POST /api/v1/messages", (202, message("queued", warnings=[code])[1]))
+    assert send(server) == 0
+    assert capsys.readouterr().err == f"note: {words}\n"
 
 
 def test_a_failed_message_is_status_1_with_cause_and_hint(

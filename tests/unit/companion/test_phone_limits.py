@@ -48,7 +48,7 @@ def test_any_order_of_acknowledgements_commits_each_entry_once(
     ledger = Ledger()
     for number, count in enumerate(counts):
         ledger.expect(number, event_ids(number, count))
-    committed = [number for name in order if (number := ledger.acknowledge(name)) is not None]
+    committed = [done for name in order if (done := ledger.acknowledge(name)) is not None]
     assert sorted(committed) == list(range(len(counts)))
 
 

@@ -6,38 +6,12 @@ Source: none.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 
 import pytest
-from emulated_host import NOW_MS, Host
 
 from device_bridge.emulator import EmulatedNetwork, NetworkSettings
-
-
-@dataclass
-class Box:
-    """A network, its ports and a clock that the test moves."""
-
-    network: EmulatedNetwork
-    clock: list[int]
-    ports: dict[int, int] = field(default_factory=dict)
-    hosts: list[Host] = field(default_factory=list)
-
-    async def host(self, line: int = 1, *, greet: bool = True) -> Host:
-        if line not in self.ports:
-            self.ports[line] = await self.network.start_tcp(line)
-        host = await Host.open(self.ports[line])
-        self.hosts.append(host)
-        if greet:
-            await host.greet()
-        return host
-
-    def number(self, line: int) -> str:
-        return self.network.modem(line).sim.identity.number
-
-
-MakeBox = Callable[..., Awaitable[Box]]
+from tests.unit.emulator.emulated_host import NOW_MS, Box, MakeBox
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Owns the host's side of an AT port for these tests: strings out, strings in, every wait bounded.
+"""Owns the host's side of an AT port for these tests, and the ports behind it: strings out and in, every wait bounded.
 
 Knows nothing of the driver and the codec; PDUs are written here digit by digit.
 Source: 3GPP TS 27.005 §3–4, 23.040 §9.2.2.2.
@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from device_bridge.emulator import EmulatedNetwork
 
 FINAL = re.compile(r"\r\n(OK|ERROR|\+CM[ES] ERROR: [^\r]*)\r\n")
 WAIT_S = 5.0
@@ -125,3 +128,28 @@ class Host:
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
+
+
+@dataclass
+class Box:
+    """A network, its ports and a clock that the test moves."""
+
+    network: EmulatedNetwork
+    clock: list[int]
+    ports: dict[int, int] = field(default_factory=dict)
+    hosts: list[Host] = field(default_factory=list)
+
+    async def host(self, line: int = 1, *, greet: bool = True) -> Host:
+        if line not in self.ports:
+            self.ports[line] = await self.network.start_tcp(line)
+        host = await Host.open(self.ports[line])
+        self.hosts.append(host)
+        if greet:
+            await host.greet()
+        return host
+
+    def number(self, line: int) -> str:
+        return self.network.modem(line).sim.identity.number
+
+
+MakeBox = Callable[..., Awaitable[Box]]

@@ -15,10 +15,9 @@ import termios
 from pathlib import Path
 
 import pytest
-from conftest import Box, MakeBox
-from emulated_host import WAIT_S, Host, eventually, submit_pdu
 
 from device_bridge.emulator import EmulateSettings, NetworkSettings
+from tests.unit.emulator.emulated_host import WAIT_S, Box, Host, MakeBox, eventually, submit_pdu
 
 TO = "+99900000001"
 
@@ -174,7 +173,7 @@ async def test_the_program_names_its_modems_logs_what_goes_on_air_and_ends_on_si
         (1, TO, 0, submit_pdu(TO)),
     ]
     emulator.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         _out, errors = await emulator.communicate()
     assert (emulator.returncode, errors, pty.is_symlink()) == (0, b"", False)
     await host.close()

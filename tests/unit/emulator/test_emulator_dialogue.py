@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import Box, MakeBox
 
 from device_bridge.emulator.command_line import Command, Form, parse_command_line
+from tests.unit.emulator.emulated_host import Box, MakeBox
 
 
 async def test_echo_is_on_after_power_on_and_goes_with_ate0(box: Box) -> None:
@@ -95,7 +95,7 @@ async def test_a_prompt_stays_open_for_the_next_host_until_it_sends_escape(box: 
     await first.close()
     reader, writer = await asyncio.open_connection("127.0.0.1", box.ports[1])
     writer.write(b"AT\r\x1bAT\r")
-    assert await asyncio.wait_for(reader.readuntil(b"OK\r\n\r\nOK\r\n"), 5) == b"\r\nOK\r\n\r\nOK\r\n"
+    assert await asyncio.wait_for(reader.readuntil(b"OK\r\n\r\nOK\r\n"), 30) == b"\r\nOK\r\n\r\nOK\r\n"
     writer.close()
     await writer.wait_closed()
 

@@ -10,11 +10,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from conftest import Box, MakeBox
-from emulated_host import WAIT_S, Host, eventually, submit_pdu
 
 from device_bridge.emulator import ALWAYS, Cut, NoisePlace, NumberRefusal, SlowAnswer
 from device_bridge.emulator.fault_file import load_faults
+from tests.unit.emulator.emulated_host import WAIT_S, Box, Host, MakeBox, eventually, submit_pdu
 
 TO = "+99900000001"
 PDU = submit_pdu(TO, flags=0x01)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from conftest import Box, MakeBox
-from emulated_host import HI, SCTS, WAIT_S, address, submit_pdu
+from tests.unit.emulator.emulated_host import HI, SCTS, WAIT_S, Box, MakeBox, address, submit_pdu
 
 TO = "+99900000001"
 

@@ -7,8 +7,8 @@ Source: 3GPP TS 27.005 §3.1, §3.4.1, 23.040 §9.2.2.1, 23.038 clause 4.
 from __future__ import annotations
 
 import pytest
-from conftest import Box, MakeBox
-from emulated_host import HI, SCTS, address, eventually, submit_pdu
+
+from tests.unit.emulator.emulated_host import HI, SCTS, Box, MakeBox, address, eventually, submit_pdu
 
 STRANGER = "+99912345678"
 LAMBDA = "0203BB"  # one UTF-16 unit

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import Box, MakeBox
-from emulated_host import SCTS, Host, address, submit_pdu
 
 from device_bridge.emulator.numbers import SANDBOX, sim_identity
+from tests.unit.emulator.emulated_host import SCTS, Box, Host, MakeBox, address, submit_pdu
 
 
 def number(last: int) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from conftest import Box, MakeBox
-from emulated_host import HI, NOW_MS, address, submit_pdu
+
+from tests.unit.emulator.emulated_host import HI, NOW_MS, Box, MakeBox, address, submit_pdu
 
 TO = "+99900000001"
 

@@ -7,10 +7,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from gateway.errors import GatewayError
+from gateway.http.batch_models import CreateBatch
 from gateway.http.models import SendMessage, instant_ms
 from gateway.http.parsing import fingerprint, idempotency_key, make_cursor, parse_body, read_cursor
+from gateway.http.people_models import AddMembers, LiftSuppression
 from gateway.ids import new_id
 
 
@@ -26,7 +29,8 @@ def test_times_with_any_offset_are_read_as_utc(text: str, at_ms: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-11-21T09:00:00", "2026-11-21", "1795251600", "20261121T090000Z", "2026-02-30T09:00:00Z", "", 5, None,
+    "text", ["0001-01-01T00:00:00+14:00", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59.9999Z",
+             "2026-11-21T09:00:00", "2026-11-21", "1795251600", "20261121T090000Z", "2026-02-30T09:00:00Z", "", 5, None,
              "2026-11-21T09:00:00Z\n", "２026-11-21T09:00:00Z"],
 )  # fmt: skip
 def test_times_without_offset_or_of_no_day_are_refused(text: object) -> None:
@@ -99,3 +103,30 @@ def test_a_cursor_leads_back_to_its_id_only_in_its_list_and_tenant() -> None:
         with pytest.raises(GatewayError) as refused:
             read_cursor(list_name, tenant, given_cursor)
         assert refused.value.code == "invalid_cursor"
+
+
+def test_a_member_that_is_not_known_deep_inside_is_told_what_is_known_there() -> None:
+    body = {"text": "Hi", "recipients": [{"to": "+99900000001"}, {"to": "+99900000002", "emial": "x"}]}
+    with pytest.raises(GatewayError) as refused:
+        parse_body(CreateBatch, json.dumps(body).encode())
+    assert refused.value.detail == "recipients.1.emial is not a field here; did you mean email?"
+    body = {"text": "Hi", "recipients": [{"to": "+99900000001", "text": "x"}]}
+    with pytest.raises(GatewayError) as refused:
+        parse_body(CreateBatch, json.dumps(body).encode())
+    assert refused.value.detail.endswith("known are: to, data, language, reference, email.")
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "said"),
+    [
+        (AddMembers, {"contacts": []}, "contacts must have at least 1 entry."),
+        (LiftSuppression, {"reason": ""}, "reason must have at least 1 character."),
+        (LiftSuppression, {"reason": "x" * 501}, "reason must have at most 500 characters."),
+    ],
+)
+def test_lengths_are_counted_as_people_count(
+    model: type[BaseModel], body: dict[str, object], said: str
+) -> None:
+    with pytest.raises(GatewayError) as refused:
+        parse_body(model, json.dumps(body).encode())
+    assert refused.value.detail == said

@@ -15,15 +15,18 @@ import pytest
 
 from device_bridge.errors import CodecError
 
+Row = dict[str, Any]
+"""One row of a table: what it holds depends on the table."""
+
 VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 @cache
-def _tables(file: str) -> dict[str, list[dict[str, Any]]]:
+def _tables(file: str) -> dict[str, list[Row]]:
     return tomllib.loads((VECTORS / f"{file}.toml").read_text(encoding="utf-8"))
 
 
-def rows(file: str, table: str) -> list[dict[str, Any]]:
+def rows(file: str, table: str) -> list[Row]:
     return _tables(file)[table]
 
 

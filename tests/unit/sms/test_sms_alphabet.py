@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sms_vectors import each, table_names
 
 from device_bridge.errors import EncodeError
 from device_bridge.sms.alphabet import (
@@ -24,6 +23,7 @@ from device_bridge.sms.alphabet import (
 from device_bridge.sms.national_locking import LOCKING_ROWS
 from device_bridge.sms.national_shift import SINGLE_SHIFT_ROWS
 from device_bridge.sms.packing import octet_count, pack, pack_ussd, unpack, unpack_ussd
+from tests.unit.sms.sms_vectors import Row, each, table_names
 
 gsm_texts = st.text(st.sampled_from(sorted(GSM7_CHARACTERS)), max_size=200)
 septet_strings = st.lists(st.integers(0, 0x7F), max_size=200).map(bytes)
@@ -34,7 +34,7 @@ def test_every_table_of_the_gsm7_vectors_has_its_test() -> None:
 
 
 @each("gsm7", "pack")
-def test_text_becomes_septets_and_octets_and_comes_back(row: dict) -> None:
+def test_text_becomes_septets_and_octets_and_comes_back(row: Row) -> None:
     septets = encode_septets(row["text"])
     assert septets == bytes.fromhex(row["septets"])
     assert len(septets) == row["septet_count"]
@@ -45,20 +45,20 @@ def test_text_becomes_septets_and_octets_and_comes_back(row: dict) -> None:
 
 
 @each("gsm7", "unpack")
-def test_octets_become_text_by_their_language_tables(row: dict) -> None:
+def test_octets_become_text_by_their_language_tables(row: Row) -> None:
     septets = unpack(bytes.fromhex(row["packed"]), row["septet_count"], row["fill_bits"])
     assert decode_septets(septets, row["locking"], row["single_shift"]) == row["text"]
 
 
 @each("gsm7", "pack_ussd")
-def test_ussd_packing_pads_with_carriage_return(row: dict) -> None:
+def test_ussd_packing_pads_with_carriage_return(row: Row) -> None:
     octets = bytes.fromhex(row["packed"])
     assert pack_ussd(encode_septets(row["text"])) == octets
     assert decode_septets(unpack_ussd(octets)) == row["text"]
 
 
 @each("gsm7", "not_encodable")
-def test_the_first_character_that_does_not_fit_is_named(row: dict) -> None:
+def test_the_first_character_that_does_not_fit_is_named(row: Row) -> None:
     assert not is_gsm7(row["text"])
     assert not_gsm7(row["text"])[0] == (row["index"], row["first_offender"])
     with pytest.raises(EncodeError) as caught:

@@ -7,7 +7,6 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sms_vectors import attempt, each, rows, table_names
 
 from device_bridge.errors import DecodeError, EncodeError
 from device_bridge.sms.acknowledgement import SubmitReport, decode_submit_report, encode_deliver_report
@@ -20,9 +19,10 @@ from device_bridge.sms.reassembly import join
 from device_bridge.sms.timestamp import ScTimestamp
 from device_bridge.sms.tpdu import Deliver, StatusReport, decode_deliver, decode_incoming
 from device_bridge.sms.wap_push import MmsNotification, recognise, recognise_octets
+from tests.unit.sms.sms_vectors import Row, attempt, each, rows, table_names
 
 
-def incoming(row: dict) -> Deliver | StatusReport:
+def incoming(row: Row) -> Deliver | StatusReport:
     if "pdu" not in row:
         return decode_incoming(parse_hex(row["tpdu"]))
     smsc, tpdu = split_sca(parse_hex(row["pdu"]))
@@ -36,7 +36,7 @@ def test_every_table_of_the_vectors_from_the_network_has_its_test() -> None:
 
 
 @each("deliver", "deliver")
-def test_a_deliver_decodes_to_the_fields_of_the_vectors(row: dict) -> None:
+def test_a_deliver_decodes_to_the_fields_of_the_vectors(row: Row) -> None:
     seen = incoming(row)
     assert isinstance(seen, Deliver)
     assert (seen.oa.text, seen.oa.is_alphanumeric, seen.oa.toa) == (
@@ -63,7 +63,7 @@ def test_a_deliver_decodes_to_the_fields_of_the_vectors(row: dict) -> None:
 
 
 @each("status_report", "status_report")
-def test_a_status_report_decodes_to_the_fields_of_the_vectors(row: dict) -> None:
+def test_a_status_report_decodes_to_the_fields_of_the_vectors(row: Row) -> None:
     seen = incoming(row)
     assert isinstance(seen, StatusReport)
     assert (seen.mr, seen.ra.text, seen.st) == (row["mr"], row["ra"], row["st"])
@@ -103,7 +103,7 @@ def test_a_report_for_a_command_is_told_apart_from_one_for_a_submit() -> None:
 
 
 @each("deliver", "join")
-def test_parts_join_in_any_order_of_arrival(row: dict) -> None:
+def test_parts_join_in_any_order_of_arrival(row: Row) -> None:
     parts = [decode_deliver(parse_hex(tpdu)) for tpdu in row["arrival"]]
     for arrival in itertools.islice(itertools.permutations(parts), 24):
         joined = join(arrival)
@@ -191,7 +191,7 @@ def test_any_seven_octets_are_a_moment_or_none(octets: bytes) -> None:
 # ------------------------------------------------------------------ MMS, small reports
 
 
-def mms_row() -> dict:
+def mms_row() -> Row:
     return next(row for row in rows("deliver", "deliver") if "mms_size" in row)
 
 

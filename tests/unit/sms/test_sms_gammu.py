@@ -10,6 +10,7 @@ import os
 import random
 import shutil
 import subprocess
+from typing import Any
 
 import pytest
 
@@ -58,12 +59,13 @@ def gammu_is_there() -> None:
         pytest.skip("gammu for the system's Python is not installed (Debian: python3-gammu)")
 
 
-def decoded_by_gammu(tpdus: list[bytes]) -> list[dict]:
+def decoded_by_gammu(tpdus: list[bytes]) -> list[dict[str, Any]]:
     asked = json.dumps([tpdu.hex() for tpdu in tpdus])
     ran = subprocess.run(
         [PYTHON, "-c", DECODE], input=asked, capture_output=True, text=True, timeout=60, check=True
     )
-    return json.loads(ran.stdout)
+    shown: list[dict[str, Any]] = json.loads(ran.stdout)
+    return shown
 
 
 def random_text(dice: random.Random) -> str:
@@ -75,7 +77,7 @@ def random_text(dice: random.Random) -> str:
 
 def test_random_texts_decode_equally_in_gammu(gammu_is_there: None) -> None:
     dice = random.Random(23_040)
-    expected: list[dict] = []
+    expected: list[dict[str, Any]] = []
     tpdus: list[bytes] = []
     for _ in range(MESSAGES):
         bits, reference, flash, mr = (

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sms_vectors import attempt, each, table_names, tpdus_from_network, tpdus_to_network
 
 from device_bridge.errors import DecodeError
 from device_bridge.sms.pdu import parse_hex, split_sca
 from device_bridge.sms.tpdu import decode_deliver, decode_incoming, decode_status_report, decode_submit
+from tests.unit.sms.sms_vectors import Row, attempt, each, table_names, tpdus_from_network, tpdus_to_network
 
 Decoder = Callable[[bytes], object]
 DECODERS: list[Decoder] = [decode_incoming, decode_deliver, decode_status_report, decode_submit, split_sca]
@@ -32,7 +32,7 @@ def value_or_error(decode: Decoder, octets: bytes) -> object:
     return None
 
 
-def read_line(row: dict) -> object:
+def read_line(row: Row) -> object:
     octets = parse_hex(row["hex"])
     if row["kind"] == "pdu":
         _, octets = split_sca(octets, row.get("length"))
@@ -44,7 +44,7 @@ def test_every_table_of_the_malformed_vectors_has_its_test() -> None:
 
 
 @each("malformed", "reject")
-def test_what_does_not_add_up_is_refused(row: dict) -> None:
+def test_what_does_not_add_up_is_refused(row: Row) -> None:
     with pytest.raises(DecodeError) as caught:
         read_line(row)
     assert caught.value.field in FIELDS

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-import regex
+import regex  # type: ignore[import-untyped]  # ships no annotations
 from hypothesis import given
 from hypothesis import strategies as st
-from sms_vectors import each, table_names
 
 from device_bridge.errors import EncodeError
 from device_bridge.sms.alphabet import GSM7_CHARACTERS, encode_septets
 from device_bridge.sms.segmentation import MAX_PARTS, Segmentation, segment, segment_octets
+from tests.unit.sms.sms_vectors import Row, each, table_names
 
 SINGLE = {"gsm7": 160, "ucs2": 70, "8bit": 140}
 MULTI = {("gsm7", 8): 153, ("gsm7", 16): 152, ("ucs2", 8): 67, ("ucs2", 16): 66}
@@ -52,11 +54,11 @@ def test_every_table_of_the_segmentation_vectors_has_its_test() -> None:
 
 
 @each("segmentation", "segmentation")
-def test_a_text_falls_into_the_parts_of_the_vectors(row: dict) -> None:
+def test_a_text_falls_into_the_parts_of_the_vectors(row: Row) -> None:
     found = segment(row["text"], ref_bits=row["ref_bits"])
     assert found.coding == row["encoding"]
     assert found.parts == row["parts"]
-    boundaries = row.get("grapheme_boundaries", row["boundaries"])
+    boundaries: Any = row.get("grapheme_boundaries", row["boundaries"])
     assert [part.start for part in found.segments] == [0, *boundaries]
     if boundaries == row["boundaries"]:
         assert [part.units for part in found.segments] == row["units"]

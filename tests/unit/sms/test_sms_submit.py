@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sms_vectors import each, table_names
 from smspdudecoder.easy import read_outgoing_sms
 
 from device_bridge.errors import EncodeError
@@ -18,6 +17,7 @@ from device_bridge.sms.submit import SubmitOptions, encode_parts
 from device_bridge.sms.tpdu import Submit, decode_deliver, decode_submit
 from device_bridge.sms.user_data import decode_body
 from device_bridge.sms.validity import MAX_VALIDITY_S, Validity, encode_relative
+from tests.unit.sms.sms_vectors import Row, each, table_names
 
 DAY_S = 86_400
 texts = st.one_of(
@@ -26,14 +26,14 @@ texts = st.one_of(
 )
 
 
-def segmentation_of(row: dict) -> Segmentation:
+def segmentation_of(row: Row) -> Segmentation:
     bits = row.get("ref_bits", 8)
     if "data" in row:
         return segment_octets(bytes.fromhex(row["data"]), row.get("dst_port"), bits, row.get("src_port", 0))
     return segment(row["text"], row["encoding"], bits, row.get("dst_port"))
 
 
-def options_of(row: dict) -> SubmitOptions:
+def options_of(row: Row) -> SubmitOptions:
     toa = row.get("toa")
     return SubmitOptions(
         to=row["to"] if toa is None else Address(row["to"], toa >> 4 & 7, toa & 15),
@@ -56,14 +56,14 @@ def test_every_table_of_the_submit_vectors_has_its_test() -> None:
 
 
 @each("submit", "submit")
-def test_a_message_encodes_to_the_octets_of_the_vectors(row: dict) -> None:
+def test_a_message_encodes_to_the_octets_of_the_vectors(row: Row) -> None:
     tpdus = encode_parts(segmentation_of(row), options_of(row))
     assert [tpdu.hex().upper() for tpdu in tpdus] == row["tpdu"]
     assert [len(tpdu) for tpdu in tpdus] == row["cmgs_length"]
 
 
 @each("submit", "submit")
-def test_the_octets_of_the_vectors_decode_to_the_message(row: dict) -> None:
+def test_the_octets_of_the_vectors_decode_to_the_message(row: Row) -> None:
     parts = [decode_submit(bytes.fromhex(tpdu)) for tpdu in row["tpdu"]]
     assert [part.mr for part in parts] == row["mr"]
     for part in parts:
@@ -83,7 +83,7 @@ def test_the_octets_of_the_vectors_decode_to_the_message(row: dict) -> None:
 
 
 @each("submit", "with_sca")
-def test_a_service_centre_stands_before_the_tpdu_and_is_not_counted(row: dict) -> None:
+def test_a_service_centre_stands_before_the_tpdu_and_is_not_counted(row: Row) -> None:
     options = SubmitOptions(row["to"], 0, delivery_report=False, mr=row["mr"])
     (tpdu,) = encode_parts(segment(row["text"]), options)
     assert join_sca(row["sca"], tpdu).hex().upper() == row["pdu"]
@@ -92,7 +92,7 @@ def test_a_service_centre_stands_before_the_tpdu_and_is_not_counted(row: dict) -
 
 
 @each("submit", "reject")
-def test_a_destination_that_cannot_be_dialled_is_refused(row: dict) -> None:
+def test_a_destination_that_cannot_be_dialled_is_refused(row: Row) -> None:
     with pytest.raises(EncodeError) as caught:
         encode_parts(segment(row["text"]), SubmitOptions(row["to"], 0))
     assert caught.value.field == "TP-DA"

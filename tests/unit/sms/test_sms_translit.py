@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sms_vectors import attempt
 
 from device_bridge.errors import EncodeError
 from device_bridge.sms.alphabet import GSM7_CHARACTERS, is_gsm7
 from device_bridge.sms.translit import transliterate
+from tests.unit.sms.sms_vectors import attempt
 
 
 @pytest.mark.parametrize(

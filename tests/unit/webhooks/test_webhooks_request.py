@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
+from gateway.representation import EVENT_MAX_OCTETS
 from gateway.store.rows import Event
-from gateway.webhooks.body import BODY_MAX_OCTETS, body_of
+from gateway.webhooks.body import body_of
 from gateway.webhooks.signing import SecretUnusable, signed_headers
 
 NEW = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -89,12 +90,12 @@ def test_the_body_is_type_timestamp_and_data() -> None:
 
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_body_of_20_kib_is_whole_and_one_octet_more_is_cut_to_the_ids(more: int) -> None:
-    room = BODY_MAX_OCTETS - len(body_of(event(id="m", batch_id="b", text="")))
+    room = EVENT_MAX_OCTETS - len(body_of(event(id="m", batch_id="b", text="")))
     body = body_of(event(id="m", batch_id="b", text="x" * (room + more)))
     if more:
         assert json.loads(body)["data"] == {"id": "m", "batch_id": "b", "truncated": True}
     else:
-        assert len(body) == BODY_MAX_OCTETS
+        assert len(body) == EVENT_MAX_OCTETS
 
 
 def test_a_lone_surrogate_is_an_escape_and_not_an_error() -> None:

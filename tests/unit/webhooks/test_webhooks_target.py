@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.webhooks import TargetRules, check_target
-from gateway.webhooks.networks import FETCH_PORTS, refuse_address
+from gateway.webhooks.networks import ALWAYS_REFUSED, FETCH_PORTS, NEVER_REACHED, refuse_address
 from gateway.webhooks.target import TargetRefused, guarded
 
 RULES = TargetRules(own_ports=frozenset({8080}), database_ports=frozenset({5432}))
@@ -150,8 +150,18 @@ def test_another_machines_port_8080_is_not_our_own() -> None:
 
 def test_a_refusal_says_what_to_do() -> None:
     assert str(check_target("http://93.184.215.14/", RULES)) == (
-        "93.184.215.14 is public: use https, or set webhooks.allow_public_http = true [public_http]"
+        "93.184.215.14 is public: use https, or set webhooks.allow_public_http = true"
     )
+
+
+@pytest.mark.parametrize("rule", sorted({rule for _network, rule in ALWAYS_REFUSED}))
+def test_a_refusal_says_what_kind_of_address_it_is_and_not_the_name_of_a_rule(rule: str) -> None:
+    network = next(network for network, each in ALWAYS_REFUSED if each == rule)
+    refusal = refuse_address(network[0], 443, "https", RULES)
+    assert refusal is not None
+    assert NEVER_REACHED[refusal.rule] in str(refusal)
+    assert "[" not in str(refusal)
+    assert "_" not in str(refusal)
 
 
 @given(st.text(max_size=80) | st.text(max_size=40).map(lambda text: f"http://{text}/"))
@@ -170,9 +180,9 @@ def test_an_ipv4_address_inside_ipv6_is_judged_as_itself(address: ipaddress.IPv4
 
 def test_the_guard_opens_no_socket_for_a_refused_address() -> None:
     guard = guarded("https", RULES)
-    with pytest.raises(TargetRefused, match="metadata"):
+    with pytest.raises(TargetRefused, match="secrets"):
         guard((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("169.254.169.254", 443)))
-    with pytest.raises(TargetRefused, match="link_local"):
+    with pytest.raises(TargetRefused, match="link-local"):
         guard((socket.AF_INET6, socket.SOCK_STREAM, 0, "", ("fe80::1%eth0", 443, 0, 2)))
     with guard((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 9000))) as opened:
         assert opened.family == socket.AF_INET

@@ -11,7 +11,9 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Base64;
+import java.util.List;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLSocket;
@@ -21,6 +23,8 @@ import org.json.JSONObject;
 final class Gateway implements Closeable {
     final ServerSocket server;
     final BlockingQueue<Peer> peers = new LinkedBlockingQueue<>();
+    /** Every caller: a socket that nobody refers to is closed when the collector comes by. */
+    private final List<Peer> held = new CopyOnWriteArrayList<>();
 
     Gateway() throws IOException {
         this(new ServerSocket(0, 50, InetAddress.getByName("127.0.0.1")));
@@ -33,7 +37,9 @@ final class Gateway implements Closeable {
                 while (true) {
                     Socket socket = server.accept();
                     shakeHands(socket);
-                    peers.add(new Peer(socket));
+                    Peer peer = new Peer(socket);
+                    held.add(peer);
+                    peers.add(peer);
                 }
             } catch (IOException closed) {
                 peers.clear();
