@@ -47,7 +47,7 @@ EVERYTHING = Pace(
     per_month=30_000_000,
     recipients_per_month=1_000_000,
     tariff=Tariff("GBP", 45_000, {"+44": 40_000, "+33": 80_000}),
-    budget=Budget(line="a", micro_per_month=10**15, currency="GBP"),
+    budgets=(Budget(line="a", micro_per_month=10**15, currency="GBP"),),
 )
 BARE = Pace()
 

@@ -254,10 +254,14 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class DeviceHealth:
-    """What a phone says of itself; None where it does not tell. ``way`` is "usb" or "lan"."""
+    """What a phone says of itself; None where it does not tell. ``way`` is "usb" or "lan".
+
+    ``app_version`` is for people; ``app_code`` says which of two apps is the newer one.
+    """
 
     way: str | None = None
     app_version: str | None = None
+    app_code: int | None = None
     battery_percent: int | None = None
     charging: bool | None = None
     temperature_c: float | None = None

@@ -25,6 +25,8 @@ LOOK_MAX_S = 5.0
 STORE_RETRY_S = 1.0
 BROKEN_S = 60.0
 """After a defect of ours: the same work would meet it again at once."""
+RESTING_MAX = 100
+"""Pieces that rest after a defect and take no slot; more of them are a defect of all, and the others wait with them."""
 STOP_GRACE_S = 1.0
 """What is under way when the gateway stops may end; a letter that does not is in doubt at the next start. Short: with
 nothing on air a stop takes two seconds at most, whatever a mail server does."""
@@ -76,12 +78,11 @@ class Errands(Generic[E]):
         self._clock = clock
         self._slots = slots
         self._busy: set[str] = set()
+        """Under way, or resting."""
+        self._broken = 0
+        """How many of them rest after a defect."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
-
-    def wake(self) -> None:
-        """Look again now: the clock has stepped."""
-        self._changed.set()
 
     async def run(self) -> None:
         """Work until cancelled; what is under way then has STOP_GRACE_S to end."""
@@ -117,10 +118,10 @@ class Errands(Generic[E]):
                 await self._changed.wait()
 
     async def _start_due(self) -> int | None:
-        # As many as there are slots: whatever is under way among them, enough is left for those that are free.
-        due, next_ms = await self._kind.due(self._slots)
+        # As many as may be busy: whatever of these is among them, enough is left for the slots that are free.
+        due, next_ms = await self._kind.due(self._room())
         for errand in due:
-            if len(self._busy) >= self._slots:
+            if len(self._busy) >= self._room():
                 break
             if errand.id not in self._busy:
                 self._busy.add(errand.id)
@@ -138,7 +139,7 @@ class Errands(Generic[E]):
             await self._rest(STORE_RETRY_S)
         except Exception:  # one piece of work must not take the others along
             log.exception(kind.events.failed, **kind.fields(errand))
-            await self._rest(BROKEN_S)
+            await self._rest_broken()
         finally:
             self._busy.discard(errand.id)
             self._changed.set()
@@ -148,6 +149,19 @@ class Errands(Generic[E]):
         with suppress(TimeoutError):
             async with asyncio.timeout(rest_s):
                 await self._stopping.wait()
+
+    def _room(self) -> int:
+        """How many may be busy: so many as there are slots, and those that rest without one."""
+        return self._slots + min(self._broken, RESTING_MAX)
+
+    async def _rest_broken(self) -> None:
+        """Rest without a slot: work that nobody can do must not hide the work behind it."""
+        self._broken += 1
+        self._changed.set()
+        try:
+            await self._rest(BROKEN_S)
+        finally:
+            self._broken -= 1
 
     async def _wind_up(self) -> None:
         self._stopping.set()

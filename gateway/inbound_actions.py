@@ -8,7 +8,7 @@ Source: rules OPT-6; W2 (the same order as on air); Standard Webhooks 1.0.0 (sam
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -93,11 +93,6 @@ class InboundActionLoop:
             for lane in LANES
         }
 
-    def wake(self) -> None:
-        """Look again now: the clock has stepped."""
-        for errands in self._lanes.values():
-            errands.wake()
-
     async def run(self) -> None:
         """Take up what the last run left, then work until cancelled."""
         doubtful = await self._room.recover()
@@ -139,13 +134,19 @@ class InboundActionLoop:
             await self._finish(action, Finished("failed", "too_late"))
 
     async def _finish(self, action: DueAction, finished: Finished) -> None:
-        """Write an end down, however long the store is away: forgetting it would do the work again."""
+        await self._write_surely(action, lambda: self._room.finish(action, finished))
+        _log(action, finished)
+
+    async def _write_surely(self, action: DueAction, write: Callable[[], Awaitable[None]]) -> None:
+        """Write down what came of a try, however long the store is away.
+
+        What forgot an end would do the work again; what forgot a refusal would wait for the next start.
+        """
 
         def waits(reason: str) -> None:
             log.warning("inbound.outcome_waits", action_id=action.id, reason=reason)
 
-        await write_surely(lambda: self._room.finish(action, finished), STORE_RETRY_S, waits)
-        _log(action, finished)
+        await write_surely(write, STORE_RETRY_S, waits)
 
     async def _later(self, lane: InboundLane, action: DueAction, reason: str) -> None:
         waits = RETRY_S[lane]
@@ -154,7 +155,8 @@ class InboundActionLoop:
             return
         wait_s = waits[min(action.attempts, len(waits) - 1)]
         log.info("inbound.action_again", action_id=action.id, kind=action.kind, reason=reason, wait_s=wait_s)
-        await self._room.later(action, reason, self._clock.now_ms() + wait_s * 1000)
+        due_at_ms = self._clock.now_ms() + wait_s * 1000
+        await self._write_surely(action, lambda: self._room.later(action, reason, due_at_ms))
 
     # ------------------------------------------------------------------ texts
 

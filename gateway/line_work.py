@@ -192,7 +192,7 @@ class LineWork:
             device_id=row.device_id,
             rests_until_ms=rests_until_ms,
             tariff=row.tariff,
-            budget=self.limits.budget_of(row.label or row.number or row.id),
+            budgets=self.limits.budgets_of(row.label, row.number, row.id),
         )
 
     async def sleep(self) -> None:

@@ -17,13 +17,14 @@ import secrets
 import sys
 import threading
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 import structlog
 
 from gateway.escape import escape
+from gateway.log_tail import LogTail
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -80,7 +81,11 @@ class LogSettings:
 
 
 def configure(
-    settings: LogSettings, stream: TextIO | None = None, *, after_greeting: bool = False
+    settings: LogSettings,
+    stream: TextIO | None = None,
+    *,
+    after_greeting: bool = False,
+    tail: LogTail | None = None,
 ) -> Callable[[], None]:
     """Send everything that is logged in this process to ``stream`` (standard error), once and for all.
 
@@ -91,6 +96,7 @@ def configure(
         stream: Where lines go.
         after_greeting: Something else is to be read first: on a terminal at level info lines below *warning* are held
             back until they are let go. Files and pipes get every line at once.
+        tail: Remembers our own lines for the pages, numbers masked whatever the settings say.
 
     Returns:
         What lets go of the lines that are held back; does nothing where there are none.
@@ -103,33 +109,46 @@ def configure(
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    final: list[Any] = [
-        structlog.processors.format_exc_info,
-        redactor(settings),
-        _renderer(colours=out.isatty())
-        if terminal
-        else structlog.processors.JSONRenderer(ensure_ascii=False),
-    ]
+    clean: list[Any] = [structlog.processors.format_exc_info, redactor(settings)]
+    json_lines = structlog.processors.JSONRenderer(ensure_ascii=False)
+    render: Any = _renderer(colours=out.isatty()) if terminal else json_lines
     level = getattr(logging, settings.level.upper())
     structlog.configure(
-        processors=[*shared, *final],
+        processors=[*shared, *clean, *_remembered(tail, settings), render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_names: lines,
         cache_logger_on_first_use=False,
     )
-    handler = _Records(lines)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _of_library],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
-        )
+    form = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, _of_library],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *clean, render],
     )
+    _take_over(_Records(lines, form), level)
+    return lines.let_go
+
+
+def _remembered(tail: LogTail | None, settings: LogSettings) -> list[Any]:
+    if tail is None:
+        return []
+    if settings.numbers == "masked":
+        return [tail]
+    # Who asked for full numbers reads the log; whoever may see devices on a page need not see whom they text.
+    mask = redactor(replace(settings, numbers="masked"))
+
+    def remember(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        tail(logger, method, mask(logger, method, event))
+        return event
+
+    return [remember]
+
+
+def _take_over(handler: logging.Handler, level: int) -> None:
+    """Let the records of ``logging`` go nowhere else."""
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    return lines.let_go
 
 
 class _Unfailing:
@@ -188,9 +207,10 @@ class _Lines:
 class _Records(logging.Handler):
     """Brings the records of ``logging`` to the same lines."""
 
-    def __init__(self, lines: _Lines) -> None:
+    def __init__(self, lines: _Lines, form: logging.Formatter) -> None:
         super().__init__()
         self._lines = lines
+        self.setFormatter(form)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -6,9 +6,28 @@ Source: part and report fields by their names in 3GPP TS 23.040 (TP-MR, TP-ST, T
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
+
+NO_CONTROLS = r"^[^\x00-\x09\x0b\x0e-\x1f\x7f-\x9f]*$"
+"""What words may hold (rules API-5): no C0 or C1 control but LF, FF and CR. The rest has no meaning on a phone and can
+forge logs and terminals."""
+
+SHORT_MAX = 100
+"""Characters of a reference, and of a tag's name and value (rules API-5)."""
+
+_FIT = re.compile(NO_CONTROLS)
+
+
+def short_trouble(words: str) -> str | None:
+    """Say why words cannot be a reference, or the name or value of a tag; None: they can."""
+    if len(words) > SHORT_MAX:
+        return f"has {len(words):,} characters; at most {SHORT_MAX} are allowed"
+    if _FIT.fullmatch(words) is None:
+        return "holds a control character; of those only line breaks are allowed"
+    return None
 
 
 class MessageState(StrEnum):
@@ -73,6 +92,11 @@ def shown_reason(held_reason: str | None) -> str | None:
     return APPROVAL if held_reason is not None and held_reason.startswith(CONTENT) else held_reason
 
 
+def bound_line(route: str) -> str | None:
+    """Name the line that alone may carry a message of this route; None: any line of a pool."""
+    return route.removeprefix("line:") if route.startswith("line:") else None
+
+
 @dataclass(frozen=True, slots=True)
 class Notify:
     """Who is told when one message fails, or is not sent in time: an e-mail address or a webhook's URL."""
@@ -80,6 +104,10 @@ class Notify:
     email: str | None = None
     url: str | None = None
     late_after_s: int | None = None
+
+    def late_at_ms(self, start_ms: int) -> int | None:
+        """Say from when on the sender wants to hear that what was to go at ``start_ms`` has not left; None: never."""
+        return None if self.late_after_s is None else start_ms + self.late_after_s * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +125,9 @@ class MessageError:
 class NewMessage:
     """An admitted message, ready to be stored. Times are UTC ms.
 
-    ``route`` is where it may go: ``line:<line id>`` or ``pool:<name>``. ``octets`` + ``port`` instead of ``text``
-    for 8-bit data. ``parts`` counts SUBMIT TPDUs. ``sandbox`` is decided by the recipient (+999…).
+    ``route`` is where it may go: ``line:<line id>`` or ``pool:<name>``; ``line`` and ``pool`` are what was asked for.
+    ``octets`` + ``port`` instead of ``text`` for 8-bit data. ``parts`` counts SUBMIT TPDUs. ``sandbox`` is decided by
+    the recipient (+999…).
     """
 
     id: str
@@ -162,7 +191,7 @@ class Message:
     parts_in_doubt: int
     route: str
     line: str | None
-    """The line asked for, or the one that carries it once claimed."""
+    """The line that it is bound to, or the one that carries it once claimed."""
     pool: str | None
     sender: str | None
     """The number of the line that carries it, where known (``from`` of the API)."""
@@ -194,6 +223,8 @@ class Message:
     """What its attempts cost by the tariff of their lines, in millionths of ``currency``."""
     currency: str | None = None
     passes: Passes | None = None
+    line_asked: str | None = None
+    """The line that was asked for; None where any might carry it, or a [[route]] chose."""
 
     def shown_state(self, now_ms: int) -> str:
         """Say the state as people and programs see it: QUEUED until a time that was chosen for it is ``scheduled``."""

@@ -103,6 +103,9 @@ class NotificationDesk:
         Raises:
             GatewayError: why it was refused; nothing was stored.
         """
+        known = await self._first_answer(idempotency)
+        if known is not None:
+            return Taken(known, replayed=True, id=None)
         judge = await self._judge(draft, caller, {to.language}, ("notification",))
         new = judge.one(to)
         answer = StoredAnswer(202, to_json({"notification_id": new.id, "status": "queued"}))
@@ -121,7 +124,7 @@ class NotificationDesk:
         Raises:
             GatewayError: why all of it was refused; nothing was stored.
         """
-        known = await _stored(self._store.answered(idempotency)) if idempotency is not None else None
+        known = await self._first_answer(idempotency)
         if known is not None:
             return Taken(known, replayed=True, id=None)
         judge = await self._judge(draft, caller, {to.language for to in recipients}, ())
@@ -132,6 +135,10 @@ class NotificationDesk:
         answer = StoredAnswer(202, to_json(bulk_json(bulk)))
         first = await _stored(self._store_bulk(bulk, judged.rows, idempotency, answer))
         return Taken(first or answer, first is not None, None if first else bulk_id)
+
+    async def _first_answer(self, idempotency: IdempotencyKey | None) -> StoredAnswer | None:
+        """Find what a repeated request was answered, before what changed meanwhile refuses it (rules API-8)."""
+        return await _stored(self._store.answered(idempotency)) if idempotency is not None else None
 
     def _bulk(self, bulk_id: str, caller: Caller, judged: Judged) -> Bulk:
         return Bulk(

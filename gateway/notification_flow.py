@@ -40,10 +40,14 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It certainly did not go out; ``permanent``: the same try would be refused again."""
+    """It certainly did not go out; ``permanent``: the same try would be refused again.
+
+    ``everywhere``: no other channel may say it either.
+    """
 
     error: MessageError
     permanent: bool
+    everywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,13 @@ class NoRoom:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """The time for this channel has passed; ``error`` is there when the try was taken back before it went out."""
+    """The time for this channel has passed; ``error`` is there when the try was taken back before it went out.
+
+    ``everywhere``: no other channel may say it either.
+    """
 
     error: MessageError | None = None
+    everywhere: bool = False
 
 
 Verdict = Reached | Refused | Doubtful | NoRoom | Overdue
@@ -106,13 +114,13 @@ def follow(standing: Standing, verdict: Verdict) -> Move:
             # Only a text is confirmed later; of the others acceptance is the last that anybody hears.
             waits = standing.channel == "sms" and standing.has_next
             return Move("sent", "sent", standing.deadline_ms if waits else None)
-        case Refused(error, permanent):
+        case Refused(error=error, permanent=permanent):
             return _after_refusal(standing, error, permanent=permanent)
         case Doubtful(error):
             return _after_doubt(standing, error)
         case NoRoom():
             return Move("queued", None, _no_later(standing, standing.now_ms + LATER_MS))
-        case Overdue(error):
+        case Overdue(error=error):
             return _next_channel(standing, standing.status if error is None else "failed", error)
 
 
@@ -145,7 +153,9 @@ def _no_later(standing: Standing, at_ms: int) -> int:
 
 
 def is_ruled_out(verdict: Verdict, purpose: str) -> bool:
-    """Say whether a refusal holds for every channel, because a rule or the recipient says no and not the channel."""
+    """Say whether a verdict holds for every channel, because a rule or the recipient says no and not the channel."""
+    if isinstance(verdict, Refused | Overdue) and verdict.everywhere:
+        return True
     if not isinstance(verdict, Refused):
         return False
     return verdict.error.code in RULED_OUT or (purpose == "marketing" and verdict.error.code in UNWANTED)

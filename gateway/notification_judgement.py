@@ -148,19 +148,23 @@ class Judge:
         )
 
     def _may_be_said(self, content: NotificationContent, channels: tuple[Channel, ...]) -> None:
-        """Ask the rules about words that go out by another channel; of all channels only a text can wait for a yes."""
-        if channels == ("sms",):
+        """Ask the rules about words that go out by another channel; of all channels only a text can wait for a yes.
+
+        It waits for its own words: those that stand in the subject alone would never be asked about.
+        """
+        if channels == ("sms",) or self._held(content.letter) is None:
             return
-        order = self._order
-        text = f"{content.subject}\n{content.body}" if content.subject else content.body
-        held = self._admission.composer.words(text, order.sms.purpose, order.caller)
-        if held is not None and channels[0] != "sms":
+        if channels[0] != "sms" or self._held(content.body) is None:
             raise field_error(
                 "channel_unavailable",
-                "A second person has to approve these words, and only a text can wait for that. Put sms first.",
+                "A second person has to approve these words, and only a text can wait for that."
+                " Put sms first, and what they have to see into the body.",
                 "notification",
                 "channels",
             )
+
+    def _held(self, text: str) -> str | None:
+        return self._admission.composer.words(text, self._order.sms.purpose, self._order.caller)
 
     # ------------------------------------------------------------------ addresses
 

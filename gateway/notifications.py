@@ -52,6 +52,9 @@ FOLLOW_PAUSE_S = 0.05
 """Between two looks at what became of texts: a busy line moves hundreds a second, one read takes them all."""
 FOLLOW_ROWS = 200
 VALID_MIN_S, VALID_MAX_S = 60, 604_800
+NOT_AROUND = (
+    "No other channel says it instead: these words need a second person's yes, or a rule refuses them."
+)
 
 
 class NotificationLoop:
@@ -70,11 +73,6 @@ class NotificationLoop:
             for channel in CHANNELS
         }
         self._events = store.signal("events")
-
-    def wake(self) -> None:
-        """Look again now: the clock has stepped."""
-        for errands in self._channels.values():
-            errands.wake()
 
     async def run(self) -> None:
         """Take up what the last run left, then work until cancelled."""
@@ -160,10 +158,22 @@ class NotificationLoop:
             if error.code == "queue_full":
                 await self._settle(due, attempt_id, NoRoom())
                 return
-            refusal = Refused(error_of(error.code, permanent=True), permanent=True)
-            await self._settle(due, attempt_id, refusal, error.detail)
+            withheld = self._is_withheld(due)
+            refusal = Refused(error_of(error.code, permanent=True), permanent=True, everywhere=withheld)
+            detail = f"{error.detail} {NOT_AROUND}" if withheld else error.detail
+            await self._settle(due, attempt_id, refusal, detail)
             return
         await self._room.carried(due, attempt_id, admitted.message.id)
+
+    def _is_withheld(self, due: Due) -> bool:
+        """Say whether a text that was never admitted is one that no other channel may go around (rules CNT-2)."""
+        if not due.has_next:
+            return False
+        try:
+            held = self._admission.composer.words(due.content.letter, due.sms.purpose, _caller(due.sender))
+        except GatewayError:
+            return True
+        return held is not None
 
     async def _overdue(self, due: Due) -> None:
         """Go on to the next channel; a text that can still be taken back is taken back first."""
@@ -172,10 +182,15 @@ class NotificationLoop:
         message_id = due.message_id
         if message_id is None and due.channel == "sms":
             message_id = await self._room.admitted_before(once.scope, once.key)
+            if message_id is not None:
+                # First of all: a text that is taken back ends what it is known to carry.
+                await self._room.carried(due, attempt_id, message_id)
         error = error_of("expired")
         if message_id is None:
             out = due.status == "in_doubt"
-            await self._settle(due, attempt_id, Overdue(None if out else error))
+            withheld = due.channel == "sms" and self._is_withheld(due)
+            overdue = Overdue(None if out else error, everywhere=withheld)
+            await self._settle(due, attempt_id, overdue, NOT_AROUND if withheld else None)
             return
         message = await self._taken_back(View(due.sender.tenant), message_id)
         if message is not None and verdict_of(message.state, None) == Reached("delivered"):
@@ -202,6 +217,10 @@ class NotificationLoop:
                 moved = await self._room.follow_messages(after, FOLLOW_ROWS)
             except StoreUnavailable as error:
                 log.warning("notifications.wait_for_store", reason=str(error))
+                await asyncio.sleep(STORE_RETRY_S)
+                continue
+            except Exception:  # what one text meets must not take channels and letters along
+                log.exception("notifications.follow_failed")
                 await asyncio.sleep(STORE_RETRY_S)
                 continue
             after = moved.up_to

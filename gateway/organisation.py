@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from gateway.alerts import AlertSettings
 from gateway.composition import AdmissionSettings
@@ -152,10 +153,15 @@ def zone_of(config: Config) -> str:
     """The IANA zone of the lines: as set, else this machine's, else UTC."""
     if config.policy.timezone is not None:
         return config.policy.timezone
-    if os.environ.get("TZ"):
-        return os.environ["TZ"].removeprefix(":")
+    of_machine = (_iana(os.environ.get("TZ", "").removeprefix(":")), _iana(str(LOCALTIME)))
+    return next((zone for zone in of_machine if zone is not None), "UTC")
+
+
+def _iana(written: str) -> str | None:
+    """Name the zone that TZ or a path into the zone files means; None: it has no name (POSIX rules, a file's copy)."""
     try:
-        _, found, zone = str(LOCALTIME.resolve(strict=True)).partition("zoneinfo/")
-    except OSError:
-        return "UTC"
-    return zone if found else "UTC"
+        if written.startswith("/"):
+            written = str(Path(written).resolve(strict=True)).partition("zoneinfo/")[2]
+        return ZoneInfo(written).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

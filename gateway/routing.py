@@ -148,7 +148,7 @@ def _by_rule(
         if rule.line is not None:
             line = _named(lines, rule.line)
             if line is not None and not line.emulated:
-                return Route(f"line:{line.id}", line, None)
+                return Route(f"line:{line.id}", None, None)
         elif any(rule.pool in line.pools and not line.emulated for line in lines):
             return Route(f"pool:{rule.pool}", None, None)
     return None

@@ -42,6 +42,7 @@ from gateway.http.sessions import make_link
 from gateway.ids import new_id
 from gateway.keys import digest
 from gateway.line_actions import AttachedLineActions
+from gateway.log_tail import LogTail
 from gateway.measured import Figures, watch_lag
 from gateway.modem_restarts import AttachedModemRestarts
 from gateway.organisation import doubts_about, limits_of
@@ -117,6 +118,8 @@ class ServeOptions:
     clock: Clock = field(default_factory=SystemClock)
     origins: Origins = field(default_factory=dict)
     """Who said what of the configuration, for the page of settings."""
+    log_tail: LogTail = field(default_factory=LogTail)
+    """What the log of this process said last, for the pages of devices."""
 
 
 async def serve(options: ServeOptions) -> int:
@@ -243,6 +246,7 @@ class Gateway:
             stopping=self._stopping,
             figures=self._figures,
             settings_shown=in_force,
+            log_tail=self._options.log_tail,
         )
         self._runner = make_runner(build_app(services, SITE), settings)
         try:

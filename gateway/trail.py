@@ -19,26 +19,27 @@ from gateway.store.protocol import GATEWAY, Store
 
 log = structlog.get_logger(__name__)
 
-CONFIG = "config_in_force"
-"""The fact that holds what was set at the last start, without secrets."""
-
 DAY_S = 86_400.0
-_NUMBER = re.compile(r"\+?\d{7,}")
+
+WORDS = frozenset({"inbound_rule.answer", "policy.contact"})
+"""Keys that hold what is said to people: of these the trail says only that they changed."""
+
+_PERSONAL = re.compile(r'[^\s"\[\],]+@[^\s"\[\],]+|\+?\d(?:[ ()-]*\d){6,}')
+"""Addresses of e-mail and what looks like one; numbers, however they are grouped."""
+
+_ENTRY = re.compile(r"\[\d+\]")
 
 
 async def begin_trail(store: Store, tenant: str, settings: Iterable[Setting]) -> None:
     """Begin the trail where there is none, and write down which keys of the configuration are new since last time."""
     await store.audit.begin(tenant)
     now = {_name(each): each.value or "" for each in settings if each.origin != "default"}
-    before = await store.remembered(CONFIG)
-    was: dict[str, str] | None = None if before is None else json.loads(before)
-    if was == now:
-        return
-    if was is not None:
-        changed = changes_of(was, dict.fromkeys(was) | now)
-        shown = {name: [_shown(each) for each in pair] for name, pair in changed.items()}
-        await store.audit.record(Deed("config.changed", GATEWAY, tenant, detail={"changed": shown}))
-    await store.remember(CONFIG, json.dumps(now))
+    before = await store.audit.configured()
+    was: dict[str, str] = now if before is None else json.loads(before)
+    changed = changes_of(was, dict.fromkeys(was) | now)
+    shown = {name: _shown(name, *pair) for name, pair in changed.items()}
+    deed = Deed("config.changed", GATEWAY, tenant, detail={"changed": shown})
+    await store.audit.configure(json.dumps(now), deed if changed else None)
 
 
 async def tell_head(store: Store, tenant: str) -> None:
@@ -54,6 +55,8 @@ def _name(setting: Setting) -> str:
     return f"{setting.section}{entry}.{setting.name}"
 
 
-def _shown(value: object) -> object:
-    """Hide numbers: somebody's may stand in the configuration, and nothing ever leaves the trail."""
-    return _NUMBER.sub("…", value) if isinstance(value, str) else value
+def _shown(name: str, was: object, now: object) -> list[object]:
+    """Hide numbers, addresses and texts: somebody's may be in the configuration, and nothing ever leaves the trail."""
+    if _ENTRY.sub("", name) in WORDS:
+        return [was and "…", now and "changed"]
+    return [_PERSONAL.sub("…", each) if isinstance(each, str) else each for each in (was, now)]

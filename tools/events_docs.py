@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from gateway.config.kinds import EVENT_TYPES
 
 MEANINGS = {
-    "message.queued": "A message was accepted, or waits again after a try that certainly did not leave.",
+    "message.queued": "A message was accepted, or may go after a hold. Not told of each message of a batch, nor when one"
+    " waits again after a try.",
     "message.held": "A message waits for a person; `held_reason` says why.",
     "message.submitting": "A line has taken the message.",
     "message.sent": "The network took every part.",
@@ -40,7 +41,8 @@ MEANINGS = {
     "key.anomaly": "A key was used in an odd way; `kind` says how: see [below](#kinds-of-keyanomaly).",
     "device.attached": "A device was opened.",
     "device.detached": "A device went away.",
-    "device.conflict": "Two devices claim the same identity; nothing in this version sends it.",
+    "device.conflict": "A device claims what only another one can have; `reason` says what: see"
+    " [below](#reasons-of-deviceconflict).",
     "line.up": "A line can send.",
     "line.down": "A line cannot send; `reason` says why.",
     "line.low_credit": "The network refused a text of this line for want of credit.",
@@ -81,6 +83,14 @@ KEY_USES = {
 }
 """Kinds of key.anomaly; :mod:`gateway.policy.key_use` decides."""
 
+CONFLICTS = {
+    "line_in_two_devices": "The same SIM was seen in two devices at once; it stays with the first.",
+    "paired_while_connected": "A phone wanted to pair with the identity of one that is connected; it was refused.",
+    "two_phones_with_one_identity": "A second phone came with the key of one that is connected; the first stays.",
+    "spoke_for_another_device": "A phone told of a text that another device was given; it was not believed.",
+}
+"""Reasons of device.conflict."""
+
 HISTORY = {
     "part.sent": "The network took one part.",
     "part.not_sent": "A part certainly did not leave.",
@@ -97,7 +107,8 @@ def events_md() -> str:
     types = {event: MEANINGS[event] for event in EVENT_TYPES}
     return "\n".join(
         [_INTRO, "## Types", "", _table("type", types), "", _TEST, _KINDS, _table("kind", ALERTS), "",
-         _KEY_USES, _table("kind", KEY_USES), _KEYS_LIMITS, _TIMELINE, _table("type", HISTORY), _OUTRO, _STREAMS]
+         _KEY_USES, _table("kind", KEY_USES), _KEYS_LIMITS, _CONFLICTS, _table("reason", CONFLICTS), "",
+         _TIMELINE, _table("type", HISTORY), _AGAIN, _OUTRO, _STREAMS]
     )  # fmt: skip
 
 
@@ -137,10 +148,17 @@ A use is noted within a minute. A network is forgotten 90 days after its last us
 networks travels: further ones are not told. `GATEWAY_ADMIN_KEY` is not watched.
 """
 
+_CONFLICTS = """## Reasons of device.conflict
+"""
+
 _TIMELINE = """## Only in the timeline of a message
 
 `GET /api/v1/messages/{id}` shows all that happened to a message, also what no webhook gets:
 """
+
+_AGAIN = """
+`message.queued` stands there, too, each time that a message goes back to the queue after a try that certainly did not
+leave; and for each message of a batch."""
 
 _OUTRO = """
 ## The request

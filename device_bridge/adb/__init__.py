@@ -14,6 +14,7 @@ from device_bridge.adb.contract import (
     Step,
     StepOutcome,
     Wanted,
+    is_outdated,
 )
 from device_bridge.adb.errors import AdbError, NoServer, Offline, Refused, Unauthorised, Wedged
 from device_bridge.adb.host import PhoneHost
@@ -43,6 +44,7 @@ __all__ = [
     "Wedged",
     "exposure",
     "find_adb",
+    "is_outdated",
     "package_hint",
     "shown",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from device_bridge.adb import readings
-from device_bridge.adb.contract import PACKAGE, Step
+from device_bridge.adb.contract import PACKAGE, Step, is_outdated
 from device_bridge.adb.errors import Refused, Wedged
 from device_bridge.adb.handset import INSTALL_TIMEOUT_S, PUSH_TIMEOUT_S, Handset, failed
 from device_bridge.adb.wire import shown
@@ -48,7 +48,7 @@ async def app(phone: Handset, *, change: bool) -> Step:
     wanted = phone.wanted.version_code
     if there is not None and there.version_code == wanted:
         return Step("app", "ok", f"version {wanted}")
-    if there is not None and there.version_code > wanted:
+    if there is not None and not is_outdated(there.version_code, wanted):
         detail = f"the phone has version {there.version_code}, this gateway brings {wanted}"
         return Step("app", "ok", detail, "Update the gateway, so that both speak the same version")
     have = "not installed" if there is None else f"version {there.version_code} instead of {wanted}"
@@ -77,7 +77,7 @@ async def _install(phone: Handset, have: str) -> Step:
             )
         return phone.refused("app", result)
     there = await phone.read_app()
-    if there is None or there.version_code < phone.wanted.version_code:
+    if there is None or is_outdated(there.version_code, phone.wanted.version_code):
         detail = "the phone says Success and has not installed the app"
         return Step(
             "app", "refused", detail, "Look for a question on the phone's screen, then provision again"

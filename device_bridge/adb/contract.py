@@ -57,6 +57,14 @@ class Wanted:
     package: str = PACKAGE
 
 
+def is_outdated(there: int, carried: int) -> bool:
+    """Say whether a phone with version ``there`` of the app is to be updated to version ``carried``.
+
+    Both are version codes of Android's package manager, which alone are in order.
+    """
+    return there < carried
+
+
 @dataclass(frozen=True, slots=True)
 class SeenPhone:
     """A phone that the adb server lists. ``serialno`` is None until the phone tells it; ``state`` is adb's word."""

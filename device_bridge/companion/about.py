@@ -21,6 +21,7 @@ class About:
         self._cap = cap
         self._way: str | None = None
         self._app: str | None = None
+        self._app_code: int | None = None
         self._info = DeviceInfo(install_id, "phone", "")
 
     @property
@@ -29,7 +30,8 @@ class About:
 
     def hello(self, hello: Hello, remote: str) -> None:
         """Take what a new connection says; ``remote`` is where it comes from on the LAN."""
-        self.health, self._way, self._app = hello.health, hello.way, hello.app_name
+        self.health, self._way = hello.health, hello.way
+        self._app, self._app_code = hello.app_name, hello.app_code
         self._info = replace(
             self._info,
             address="usb" if hello.way == "usb" else remote,
@@ -45,6 +47,7 @@ class About:
         health = DeviceHealth(
             way=self._way,
             app_version=self._app,
+            app_code=self._app_code,
             battery_percent=said.battery,
             charging=said.charging,
             temperature_c=said.temperature_c,

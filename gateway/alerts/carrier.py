@@ -7,7 +7,7 @@ Source: W2 (the same order as on air); Standard Webhooks 1.0.0 (same id on every
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -32,9 +32,11 @@ from gateway.webhooks.signing import signed_headers
 log = structlog.get_logger(__name__)
 
 SLOTS = 16
+LETTER_RETRY_S = (30, 120, 600, 1_800, 3_600, 3_600, 3_600, 3_600, 3_600)
+"""Nearly the six hours for which an alert is worth a letter."""
 RETRY_S: Mapping[Way, tuple[int, ...]] = {
-    "email": (30, 120, 600, 1_800, 7_200),
-    "apprise": (30, 120, 600, 1_800, 7_200),
+    "email": LETTER_RETRY_S,
+    "apprise": LETTER_RETRY_S,
     "webhook": (5, 60, 300, 1_800, 7_200, 18_000),
     "sms": (15, 30, 60),
 }
@@ -102,13 +104,19 @@ class LetterCarrier:
             await self._hand_over(letter, content)
 
     async def _end(self, letter: DueLetter, ended: Ended) -> None:
-        """Write an end down, however long the store is away: forgetting it would do the work again."""
+        await self._write_surely(letter, lambda: self._room.end(letter, ended))
+        _log(letter, ended)
+
+    async def _write_surely(self, letter: DueLetter, write: Callable[[], Awaitable[None]]) -> None:
+        """Write down what came of a try, however long the store is away.
+
+        What forgot an end would do the work again; what forgot a refusal would wait for the next start.
+        """
 
         def waits(reason: str) -> None:
             log.warning("letter.outcome_waits", letter_id=letter.id, reason=reason)
 
-        await write_surely(lambda: self._room.end(letter, ended), STORE_RETRY_S, waits)
-        _log(letter, ended)
+        await write_surely(write, STORE_RETRY_S, waits)
 
     async def _later(self, letter: DueLetter, reason: str) -> None:
         waits = RETRY_S[letter.way]
@@ -117,7 +125,8 @@ class LetterCarrier:
             return
         wait_s = waits[min(letter.attempts, len(waits) - 1)]
         log.info("letter.again", letter_id=letter.id, way=letter.way, reason=reason, wait_s=wait_s)
-        await self._room.later(letter, reason, self._clock.now_ms() + wait_s * 1000)
+        due_at_ms = self._clock.now_ms() + wait_s * 1000
+        await self._write_surely(letter, lambda: self._room.later(letter, reason, due_at_ms))
 
     # ------------------------------------------------------------------ by SMS
 

@@ -75,8 +75,8 @@ class Alerts:
         readings, standing = await self._room.read(self._scope())
         readings = replace(readings, disk_free_mb=self._disk_free() // 1_000_000)
         now_ms = self._clock.now_ms()
-        findings = judge(readings, settings.thresholds, standing, now_ms)
-        for change in follow(standing, findings, now_ms, settings.thresholds.quiet_s):
+        judged = judge(readings, settings.thresholds, standing, now_ms)
+        for change in follow(standing, judged, now_ms, settings.thresholds.quiet_s):
             await self._tell(change, now_ms)
         late = await self._room.late(settings.tenant)
         if late:

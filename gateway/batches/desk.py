@@ -7,15 +7,17 @@ Source: the HTTP interface.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import structlog
 
+from device_bridge.sms.segmentation import MAX_PARTS
 from gateway.admission import Admission, template_not_found
 from gateway.batches.asked import Addressee, AskedBatch, Texts
-from gateway.batches.receiving import Ground, Receiving
+from gateway.batches.receiving import DryRun, Ground, Receiving
 from gateway.clock import Clock
 from gateway.composition import check_ahead
 from gateway.draft import Caller
@@ -23,7 +25,8 @@ from gateway.errors import GatewayError
 from gateway.ids import new_id
 from gateway.message import Message
 from gateway.routing import check_pool, find_line
-from gateway.store.batch_rows import BatchRow, NewBatch
+from gateway.store.batch_rows import BatchRow, FailedText, NewBatch
+from gateway.store.convert import DAMAGED
 from gateway.store.plan_rows import TemplateContent
 from gateway.store.protocol import NotFound, Store, StoreUnavailable
 from gateway.store.rows import IdempotencyKey, StoredAnswer
@@ -32,6 +35,8 @@ log = structlog.get_logger(__name__)
 
 RESEND_PAGE = 500
 DROP_RETRY_S = 1.0
+VALID_MIN_S = 60
+"""The least that a batch may ask for (rules API-11)."""
 
 
 class BatchDesk:
@@ -74,8 +79,8 @@ class BatchDesk:
         finally:
             self._running.discard(running)
 
-    async def begin(self, asked: AskedBatch, caller: Caller, *, dry: bool = False) -> Receiving:
-        """Begin to receive a batch.
+    async def begin(self, asked: AskedBatch, caller: Caller, *, dry: DryRun | None = None) -> Receiving:
+        """Begin to receive a batch; with ``dry`` only what would be sent is found out, and noted there.
 
         Raises:
             GatewayError: its text, template, line, pool or time cannot be used; nothing was stored.
@@ -131,8 +136,23 @@ class BatchDesk:
             raise template_not_found(asked.template_id) from None
         return row.content, row.version
 
+    async def asked_again(self, caller: Caller, batch_id: str) -> AskedBatch:
+        """Say what sending again what failed of a batch asks for, for :meth:`resend_failed`.
+
+        Raises:
+            NotFound: no such batch.
+            GatewayError: nothing of it failed.
+        """
+        room = self._store.batches
+        old = await room.one(caller.view, batch_id)
+        failed = await room.failed(caller.view, batch_id, "", RESEND_PAGE)
+        if not any(_is_known(one.message) for one in failed):
+            raise GatewayError("conflict", "Nothing of this batch failed, so there is nothing to send again.")
+        subject = await room.subject(caller.view, batch_id) if old.fallback else None
+        return replace(_again(old, failed[0].message), subject=subject)
+
     async def resend_failed(
-        self, caller: Caller, batch_id: str, idempotency: IdempotencyKey | None
+        self, caller: Caller, batch_id: str, asked: AskedBatch, idempotency: IdempotencyKey | None
     ) -> tuple[BatchRow, StoredAnswer]:
         """Send what failed of a batch again, as a batch of its own; its answer is kept with it (rules API-8).
 
@@ -140,24 +160,14 @@ class BatchDesk:
             NotFound: no such batch.
             QueueFull, StoreUnavailable: nothing of it was stored.
             NotAdmitted: ``conflict``: it was sent again already.
-            GatewayError: nothing of it failed.
         """
-        old = await self._store.batches.one(caller.view, batch_id)
-        failed = await self._store.batches.failed(caller.view, batch_id, "", RESEND_PAGE)
-        if not any(message.text is not None for message in failed):
-            raise GatewayError("conflict", "Nothing of this batch failed, so there is nothing to send again.")
-        receiving = await self.begin(_again(old, failed[0]), caller)
+        receiving = await self.begin(asked, caller)
         try:
-            number = 1
-            while failed:
-                rows = [
-                    Addressee(number + i, message.to, {}, reference=message.reference, text=message.text)
-                    for i, message in enumerate(failed)
-                    if message.text is not None
-                ]
-                await receiving.add(rows)
+            number, after = 1, ""
+            while failed := await self._store.batches.failed(caller.view, batch_id, after, RESEND_PAGE):
+                await receiving.add(_addressees(failed, number))
                 number += len(failed)
-                failed = await self._store.batches.failed(caller.view, batch_id, failed[-1].id, RESEND_PAGE)
+                after = failed[-1].message.id
             return await receiving.finish(idempotency)
         except BaseException:
             await self.drop(receiving)
@@ -184,8 +194,29 @@ class BatchDesk:
                 return
 
 
+def _is_known(message: Message) -> bool:
+    return message.text not in (None, DAMAGED)
+
+
+def _addressees(failed: Sequence[FailedText], number: int) -> list[Addressee]:
+    """Make rows of texts that are still known, the first with this number."""
+    return [
+        Addressee(
+            number + i,
+            one.message.to,
+            {},
+            reference=one.message.reference,
+            email=one.email,
+            text=one.message.text,
+        )
+        for i, one in enumerate(failed)
+        if _is_known(one.message)
+    ]
+
+
 def _again(old: BatchRow, failed: Message) -> AskedBatch:
     """Ask for what was asked for then; ``failed`` shows what is said of each message of a batch alike."""
+    begins_ms = max(failed.created_at_ms, failed.send_at_ms or 0)
     return AskedBatch(
         text=" ",
         name=old.name,
@@ -193,12 +224,15 @@ def _again(old: BatchRow, failed: Message) -> AskedBatch:
         purpose=old.purpose,
         tags=old.tags,
         priority=failed.priority,
-        line=failed.route.removeprefix("line:") if failed.route.startswith("line:") else None,
+        valid_for_s=max((failed.expires_at_ms - begins_ms) // 1000, VALID_MIN_S),
+        line=failed.line_asked,
         pool=failed.pool,
         encoding=failed.encoding,
+        max_parts=MAX_PARTS,  # they were accepted once
         delivery_report=failed.delivery_report,
         flash=failed.flash,
         on_doubt=failed.on_doubt,
         allow_duplicates=True,
+        fallback=old.fallback,
         resend_of=old.id,
     )

@@ -7,6 +7,7 @@ Source: W1 (202 only after the last commit); rules API-3 (memory does not grow w
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -31,19 +32,51 @@ CHUNK_ROWS = 100
 REJECTIONS_SHOWN = 1000
 """Rejected rows that an answer names; all of them can be read page by page."""
 
+KEPT_CHARACTERS = 8 * 1024 * 1024
+"""Of rejected rows that a dry run keeps, together: a row may be as long as 64 KiB."""
+
 
 @dataclass(slots=True)
 class DryRun:
-    """What would be sent, found out by all rules, with nothing stored."""
+    """What would be sent, found out by all rules, with nothing stored. Rejected rows are counted, the first kept."""
 
+    keeps: int = REJECTIONS_SHOWN
+    """Rejected rows that are kept at most: memory must not grow with the file."""
     accepted: int = 0
     parts: int = 0
     longest_parts: int = 0
     longest_text: str | None = None
     sample: list[str] = field(default_factory=list)
+    rejected: int = 0
+    causes: Counter[str] = field(default_factory=Counter)
+    """Rejected rows by their code."""
     rejections: list[Rejection] = field(default_factory=list)
+    characters_left: int = KEPT_CHARACTERS
     loads: dict[tuple[str, str], int] = field(default_factory=dict)
     """Parts by route and beginning of the number, for what it will cost and how long it will take."""
+
+    def reject(self, some: Sequence[Rejection]) -> None:
+        """Count rows that come behind those before, and keep them while there is room."""
+        for one in sorted(some, key=lambda each: each.number):
+            self.rejected += 1
+            self.causes[one.code] += 1
+            if len(self.rejections) < self.keeps and self.characters_left > 0:
+                self.rejections.append(one)
+                self.characters_left -= len(one.detail) + sum(len(cell) for cell in (one.row or {}).values())
+
+    def accept(self, some: Sequence[Incoming]) -> None:
+        """Count rows that would be sent."""
+        for one in some:
+            text = one.new.text or ""
+            self.accepted += 1
+            self.parts += one.new.parts
+            load = (one.new.route, one.new.to[:STEM])
+            self.loads[load] = self.loads.get(load, 0) + one.new.parts
+            if len(self.sample) < 3:
+                self.sample.append(text)
+            if one.new.parts > self.longest_parts or len(text) > len(self.longest_text or ""):
+                self.longest_parts = max(one.new.parts, self.longest_parts)
+                self.longest_text = one.new.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +94,11 @@ class Ground:
 class Receiving:
     """A batch that is being received. Add rows, then finish or drop it."""
 
-    def __init__(self, new: NewBatch, asked: AskedBatch, texts: Texts, ground: Ground, *, dry: bool) -> None:
+    def __init__(
+        self, new: NewBatch, asked: AskedBatch, texts: Texts, ground: Ground, *, dry: DryRun | None
+    ) -> None:
         self.id = new.id
-        self.dry = DryRun() if dry else None
+        self.dry = dry
         self._new = new
         self._asked = asked
         self._texts = texts
@@ -94,7 +129,8 @@ class Receiving:
             await self._committed()
             if self.dry is not None:
                 judged = await self._ground.room.judge(incoming)
-                self._note(judged.accepted, [*rejections, *judged.rejections])
+                self.dry.accept(judged.accepted)
+                self.dry.reject([*rejections, *judged.rejections])
             else:
                 self._commit = self._ground.room.add(self.id, incoming, rejections)
 
@@ -120,23 +156,6 @@ class Receiving:
     async def _committed(self) -> None:
         if self._commit is not None:
             await self._commit
-
-    def _note(self, accepted: Sequence[Incoming], rejections: Sequence[Rejection]) -> None:
-        if self.dry is None:
-            return
-        self.dry.rejections += rejections
-        for one in accepted:
-            self.dry.accepted += 1
-            self.dry.parts += one.new.parts
-            load = (one.new.route, one.new.to[:STEM])
-            self.dry.loads[load] = self.dry.loads.get(load, 0) + one.new.parts
-            if len(self.dry.sample) < 3:
-                self.dry.sample.append(one.new.text or "")
-            if one.new.parts > self.dry.longest_parts or len(one.new.text or "") > len(
-                self.dry.longest_text or ""
-            ):
-                self.dry.longest_parts = max(one.new.parts, self.dry.longest_parts)
-                self.dry.longest_text = one.new.text
 
     # ------------------------------------------------------------------ in the thread
 
@@ -166,15 +185,15 @@ class Receiving:
             new = ground.composer.compose(draft, ground.caller, ground.lines, now_ms)
         except GatewayError as error:
             return _rejected(row, error.code, error.detail)
+        fallback = self._fallback(row)
+        if isinstance(fallback, Rejection):
+            return fallback
         first = self._seen.setdefault(int(new.to.removeprefix("+")), row.number)
         if first != row.number and not self._asked.allow_duplicates:
             counted = "" if row.first == 1 else ", counted from 1"
             place = first - row.first + 1
             detail = f"{new.to} is in this batch already (row {place}{counted}). Leave one out, or allow duplicates."
             return _rejected(row, "duplicate_recipient", detail)
-        fallback = self._fallback(row)
-        if isinstance(fallback, Rejection):
-            return fallback
         holds: frozenset[str] = frozenset()
         if new.held_reason is not None and (
             new.held_reason == APPROVAL or new.held_reason.startswith(CONTENT)

@@ -1,7 +1,8 @@
 """Owns what counts as an e-mail address here: one mailbox, ASCII before the @, a host name that can exist after it.
 
-Refuses names in angle brackets, quoted local parts, comments and lists: each could carry a second recipient.
-Source: RFC 5321 §4.1.2 (Mailbox, Dot-string), §4.5.3.1 (lengths); RFC 5891 (names beyond ASCII); RFC 2606.
+Refuses names in angle brackets, quoted local parts, comments and lists: each could carry a second recipient; and what
+looks like an encoded word, which could carry anything.
+Source: RFC 5321 §4.1.2 (Mailbox, Dot-string), §4.5.3.1 (lengths); RFC 5891 (names beyond ASCII); RFC 2606; RFC 2047.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 
 import idna
 
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
+# Not "=?": it begins an encoded word, which programs decode wherever they find it (RFC 2047 §2).
+_LOCAL = re.compile(r"(?!.*=\?)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*", re.ASCII)
 _HOST = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]*[a-z][a-z0-9-]*", re.ASCII)
 _LOCAL_MAX = 64
 _ADDRESS_MAX = 254

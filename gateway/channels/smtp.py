@@ -1,7 +1,9 @@
 """Owns the channel ``email``: one letter as a MIME message, handed to the configured mail server.
 
-Refuses to say "not sent" of a letter whose text may have been taken, and to let a subject or address become a header.
-Source: RFC 5321 (SMTP), RFC 5322 and 2046 (the message), RFC 3834 (Auto-Submitted), RFC 3207 (STARTTLS).
+Refuses to say "not sent" of a letter whose text may have been taken, and to let a subject or address become a header:
+the head is written here, because the library's own headers decode what a person wrote as an encoded word.
+Source: RFC 5321 (SMTP), RFC 5322 and 2046 (the message), RFC 2047 (words of a head beyond ASCII), RFC 3834
+(Auto-Submitted), RFC 3207 (STARTTLS).
 """
 
 from __future__ import annotations
@@ -12,13 +14,17 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.errors import MessageError
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal
 
 import aiosmtplib
 
+from gateway.channels.address import mail_address
 from gateway.channels.letter import (
     DETAIL_MAX,
     TAKEN_BACK,
@@ -35,8 +41,8 @@ POLICY = SMTP_POLICY.clone(cte_type="7bit")
 """Seven bits: a server without 8BITMIME takes it as it is, so nothing depends on what it offers."""
 
 SUBJECT_MAX = 200
-FIRST_LINE_MAX = 78
-"""RFC 5322 §2.1.1: a subject made from the text stays within one line."""
+LINE_MAX = 78
+"""RFC 5322 §2.1.1; a subject that is made from the text is no longer either."""
 QUIT_S = 2.0
 """The letter is decided by then; a server that does not say goodbye is not waited for."""
 
@@ -71,8 +77,14 @@ class SmtpOutlet:
 
     async def send(self, letter: Letter, cleared: Cleared) -> Outcome:
         """Hand over one letter; ``cleared`` is awaited after the server has taken sender and recipient."""
+        try:
+            octets = octets_of(letter, self._settings)
+        except (ValueError, MessageError) as error:
+            # Its own words are at fault: they would be at every try.
+            return NotAccepted(
+                f"the letter cannot be written as a mail: {error}"[:DETAIL_MAX], permanent=True
+            )
         client = self._client()
-        octets = mail_of(letter, self._settings).as_bytes()
         try:
             refusal = await self._envelope(client, letter.to)
             if refusal is not None:
@@ -158,38 +170,58 @@ def _cause(error: Exception) -> str:
 # ------------------------------------------------------------------ the message
 
 
-def mail_of(letter: Letter, settings: SmtpSettings) -> EmailMessage:
-    """Write a letter as a message; its Message-ID is that of the attempt, so a second copy can be recognised."""
-    mail = EmailMessage(policy=POLICY)
-    mail["From"] = _mailbox(settings.sender, settings.sender_name)
-    mail["To"] = letter.to
+def octets_of(letter: Letter, settings: SmtpSettings) -> bytes:
+    """Write a letter as a message; its Message-ID is that of the attempt, so a second copy can be recognised.
+
+    Raises:
+        ValueError, email.errors.MessageError: it can be none.
+    """
+    head = {"From": _mailbox(settings.sender, settings.sender_name), "To": _address(letter.to)}
     if settings.reply_to is not None:
-        mail["Reply-To"] = settings.reply_to
-    mail["Subject"] = _subject(letter)
-    mail["Date"] = datetime.fromtimestamp(letter.at_ms / 1000, UTC)
-    mail["Message-ID"] = f"<{letter.id}@{settings.sender.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(letter.body)
+        head["Reply-To"] = settings.reply_to
+    head |= {
+        "Subject": _encoded("Subject", _subject(letter)),
+        "Date": format_datetime(datetime.fromtimestamp(letter.at_ms / 1000, UTC)),
+        "Message-ID": f"<{letter.id}@{settings.sender.rpartition('@')[2]}>",
+        "Auto-Submitted": "auto-generated",
+    }
+    written = "".join(f"{name}: {value}\r\n" for name, value in head.items())
+    content = EmailMessage(policy=POLICY)
+    content.set_content(letter.body)
     if letter.html is not None:
-        mail.add_alternative(letter.html, subtype="html")
-    return mail
+        content.add_alternative(letter.html, subtype="html")
+    return written.encode("ascii") + content.as_bytes()
+
+
+def _address(to: str) -> str:
+    try:
+        return mail_address(to)
+    except ValueError as error:
+        raise ValueError(f"the address {error}") from None
 
 
 def _mailbox(address: str, name: str | None) -> str:
-    if name is None:
+    shown = one_line((name or "").replace("\\", "").replace('"', ""))
+    if not shown:
         return address
-    quoted = one_line(name).replace("\\", "").replace('"', "")
-    return f'"{quoted}" <{address}>'
+    encoded = _encoded("From", shown)
+    return f'"{shown}" <{address}>' if encoded == shown else f"{encoded} <{address}>"
 
 
 def _subject(letter: Letter) -> str:
-    if letter.subject is not None and letter.subject.strip():
-        return one_line(letter.subject)[:SUBJECT_MAX]
-    first = next((line for line in letter.body.splitlines() if line.strip()), "")
-    return one_line(first)[:FIRST_LINE_MAX]
+    subject = one_line(letter.subject or "")
+    lines = (one_line(line) for line in letter.body.splitlines())
+    return subject[:SUBJECT_MAX] or next((line for line in lines if line), "")[:LINE_MAX]
+
+
+def _encoded(name: str, text: str) -> str:
+    """Write the words of a header so that a reader decodes exactly them, also where they look like encoded words."""
+    if text.isascii() and "=?" not in text and len(f"{name}: {text}") <= LINE_MAX:
+        return text
+    return Header(text, "utf-8", header_name=name).encode(linesep="\r\n")
 
 
 def one_line(text: str) -> str:
     """Join the lines of a text and drop what a header must not hold."""
-    joined = " ".join(text.split())
-    return "".join(character for character in joined if character.isprintable())
+    shown = (character for character in text if character.isprintable() or character.isspace())
+    return " ".join("".join(shown).split())

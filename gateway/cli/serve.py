@@ -26,6 +26,7 @@ from gateway.loopback import is_loopback
 
 if TYPE_CHECKING:
     from gateway.config import Config
+    from gateway.log_tail import LogTail
     from gateway.supervisor import Announcement
 
 ADMIN_KEY_SHORTEST = 24
@@ -43,7 +44,10 @@ def serve(arguments: argparse.Namespace) -> int:
     _check_admin_key(config, admin_key)
     with startup_errors():
         folder.prepare()
-    with _logging(config, folder) as let_go, startup_errors():
+    from gateway.log_tail import LogTail
+
+    tail = LogTail()
+    with _logging(config, folder, tail) as let_go, startup_errors():
         _warn(config, admin_key)
         from gateway.config.load import origins_of
         from gateway.supervisor import ServeOptions
@@ -57,12 +61,13 @@ def serve(arguments: argparse.Namespace) -> int:
             announce=lambda said: _announce(said, folder, let_go),
             tell=lambda line: print(escape(line), flush=True),
             origins=origins_of(arguments.config, os.environ, overrides),
+            log_tail=tail,
         )
         return asyncio.run(supervise(options))
 
 
 @contextmanager
-def _logging(config: Config, folder: DataDir) -> Iterator[Callable[[], None]]:
+def _logging(config: Config, folder: DataDir, tail: LogTail) -> Iterator[Callable[[], None]]:
     """Start the log, which a person at a terminal reads below the greeting; gives what lets go of it.
 
     A start that fails shows what it did until then.
@@ -72,7 +77,7 @@ def _logging(config: Config, folder: DataDir) -> Iterator[Callable[[], None]]:
     settings = LogSettings(
         config.log.level, config.log.format, config.log.numbers, pepper=load_pepper(folder.keys)
     )
-    let_go = configure(settings, after_greeting=True)
+    let_go = configure(settings, after_greeting=True, tail=tail)
     try:
         yield let_go
     finally:

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from gateway.config.channels import MailAddress
-from gateway.config.kinds import Label, Number
+from gateway.config.kinds import Label, Number, scheme_in
 from gateway.config.section import Section, key
 from gateway.policy.alerts import Thresholds
 
@@ -21,10 +21,9 @@ def _service(value: str) -> str:
     import apprise  # noqa: PLC0415
 
     if apprise.Apprise.instantiate(value, suppress_exceptions=True) is None:
-        scheme = value.partition("://")[0][:20]
-        raise ValueError(
-            f'an address of apprise beginning with "{scheme}" is not one it knows; see github.com/caronc/apprise/wiki'
-        )
+        scheme = scheme_in(value)
+        said = f'an address of apprise beginning with "{scheme}"' if scheme else 'an address without "://"'
+        raise ValueError(f"{said} is not one it knows; see github.com/caronc/apprise/wiki")
     return value
 
 

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field
 _HOST = re.compile(
     r"(?i)^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*$"
 )
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}(?=://)")
 
 
 EVENT_TYPES = (
@@ -149,10 +150,22 @@ def _sim_name(value: str) -> str:
         ) from None
 
 
+def scheme_in(value: str) -> str:
+    """Say what stands before ``://``, "" where nothing does: of an address that may be a secret, no more is told."""
+    found = _SCHEME.match(value)
+    return found[0] if found else ""
+
+
 def _webhook_url(value: str) -> str:
-    url = urlsplit(value)
-    if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f'"{value}" is not an http or https URL')
+    try:
+        url = urlsplit(value)
+        usable = url.scheme in ("http", "https") and bool(url.hostname)
+    except ValueError:  # its text repeats what is wrong
+        usable = False
+    if not usable:
+        scheme = scheme_in(value)
+        begins = f' (it begins with "{scheme}")' if scheme else ""
+        raise ValueError(f'is not an http or https URL{begins}; write it like "https://example.org/hook"')
     if url.username or url.password or url.fragment:
         raise ValueError("no user name, password or #fragment in the URL; the signature is the credential")
     return value

@@ -104,9 +104,8 @@ def _env_value(name: str, where: tuple[str, ...], raw: str) -> object:
     try:
         return tomllib.loads(f"v = {raw}")["v"]
     except tomllib.TOMLDecodeError:
-        raise ConfigError(
-            f'{name}: "{raw}" cannot be read; write a number, true, false or a [list]'
-        ) from None
+        # The value may be a secret, like a list of addresses with tokens: it is not repeated.
+        raise ConfigError(f"{name}: cannot be read; write a number, true, false or a [list]") from None
 
 
 def _annotation(where: tuple[str, ...]) -> Any:

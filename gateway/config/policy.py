@@ -26,7 +26,7 @@ from gateway.policy.tariff import parse_amount
 def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database, like "Europe"
         raise ValueError(f'"{value}" is not a time zone; write it like "Europe/London"') from None
     return value
 
@@ -275,7 +275,7 @@ class Guard(Section):
 class Budget(Section):
     """What a line, a key or the whole organisation may use; warned of at 50, 80 and 100 %. Repeat for more."""
 
-    line: Annotated[Label | None, entry("The line, by its label or number.", example="Shop")] = None
+    line: Annotated[Label | None, entry("The line, by its label, number or id.", example="Shop")] = None
     key: Annotated[
         str | None, entry("Or the key with this name; without both: all texts.", example="shop")
     ] = None

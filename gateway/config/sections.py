@@ -305,7 +305,8 @@ class Line(Section):
         Amount | None, key("Price of a part, where no prefix says another.", example="0.055")
     ] = None
     parts_cost_by_prefix: Annotated[
-        dict[Prefix, Amount], key("Price of a part by the beginning of the number.", example={"+33": "0.08"})
+        dict[Prefix, Amount],
+        key("Price of a part by the beginning of the number; needs parts_cost.", example={"+33": "0.08"}),
     ] = Field(default_factory=dict)
     currency: Annotated[Currency | None, key("Of the price; unset = EUR.", example="GBP")] = None
     quiet_hours: Annotated[
@@ -319,6 +320,16 @@ class Line(Section):
             raise ValueError("name the SIM by iccid, imsi or number")
         if self.iccid is not None and self.imsi is not None:
             raise ValueError("name the SIM by iccid or imsi, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _one_price(self) -> Line:
+        if self.parts_cost is None and self.parts_cost_by_prefix:
+            raise ValueError(
+                "parts_cost_by_prefix needs parts_cost; set parts_cost too, for all other numbers"
+            )
+        if self.parts_cost is None and self.currency is not None:
+            raise ValueError("currency needs parts_cost; set parts_cost too, or take currency out")
         return self
 
 

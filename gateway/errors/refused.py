@@ -234,7 +234,7 @@ REFUSED = (
         ("A defect.",),
         "Report it with the request id; try again meanwhile.",
         "Only this request or message was given up; everything else goes on.",
-        "The log has a line http.failed with the request id and the trace; for a stored text message.damaged.",
+        "The log has a line http.failed with the request id and the trace; for a stored value store.row_damaged.",
     ),
 )
 

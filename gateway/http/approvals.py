@@ -15,6 +15,7 @@ from gateway.admission import not_admitted
 from gateway.http import batch_answers as answers
 from gateway.http.batch_models import ApprovalsQuery, Decide
 from gateway.http.call import Call
+from gateway.http.keys import visible
 from gateway.http.route import Route
 from gateway.message import Message
 from gateway.money import money_json
@@ -36,7 +37,7 @@ async def index(call: Call) -> web.Response:
     query = call.query(ApprovalsQuery)
     room = call.services.store.approvals
     page = await room.page(call.view, query.state, query.limit, call.after(_LIST, query))
-    names = {key.id: key.name for key in await call.services.store.keys(call.caller.tenant)}
+    names = {key.id: key.name for key in await visible(call)}
     return call.page(_LIST, page, lambda row: _approval_json(row, names))
 
 
@@ -105,7 +106,7 @@ async def waiting_approvals(call: Call) -> tuple[ApprovalRow, ...]:
 
 
 async def _shown(call: Call, row: ApprovalRow) -> Json:
-    names = {key.id: key.name for key in await call.services.store.keys(call.caller.tenant)}
+    names = {key.id: key.name for key in await visible(call)}
     seen = await exhibit(call, row)
     return {
         **_approval_json(row, names),

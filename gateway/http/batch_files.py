@@ -19,6 +19,7 @@ from gateway.intake.encoding import Encoding
 from gateway.intake.ndjson_rows import NdjsonReader, RecipientRow
 from gateway.intake.rows import LIMITS, Row, RowProblem, Shape
 from gateway.intake.xlsx import XlsxReader
+from gateway.message import short_trouble
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
@@ -130,12 +131,18 @@ class FileRows:
                     "csv_invalid", f'There is no column "{named[:60]}". The heading has: {known}.'
                 )
         email = values.get(columns.email) if columns.email else _called(values, "email", "e-mail")
+        to = values[column].strip()
+        reference = values.get(columns.reference, "") if columns.reference else ""
+        trouble = short_trouble(reference)
+        if trouble is not None:
+            detail = f"The reference {trouble}. Correct it, or leave it empty."
+            return Problem(row.number, "csv_invalid", detail, {"to": to, **values})
         return Addressee(
             number=row.number,
-            to=values[column].strip(),
+            to=to,
             values=values,
             language=(values.get(columns.language) or None) if columns.language else None,
-            reference=(values.get(columns.reference) or None) if columns.reference else None,
+            reference=reference or None,
             email=email or None,
         )
 

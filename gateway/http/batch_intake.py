@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from gateway.admission import key_reused, queue_full, storage_unavailable
-from gateway.batches import Addressee, AskedBatch, BatchDesk, Problem, Receiving
+from gateway.batches import Addressee, AskedBatch, BatchDesk, DryRun, Problem, Receiving
 from gateway.draft import Caller
 from gateway.errors import field_error
 from gateway.http.batch_models import CreateBatch, StreamQuery
@@ -23,6 +23,7 @@ from gateway.http.call import Call
 from gateway.http.models import NoQuery
 from gateway.http.parsing import fingerprint, idempotency_key, parse_body
 from gateway.http.route import forbidden, scope_of
+from gateway.message import short_trouble
 from gateway.store.batch_rows import Rejection
 from gateway.store.groups import Groups
 from gateway.store.protocol import IdempotencyKeyReused, NotFound, QueueFull, StoreUnavailable
@@ -84,7 +85,7 @@ async def _received(
         # Asked within: a first request that ends right now is either still running here, or has its answer kept.
         if key is not None and (kept := await _repeated(call, key, stream)) is not None:
             return kept
-        receiving = await desk.begin(batch, call.caller, dry=dry)
+        receiving = await desk.begin(batch, call.caller, dry=DryRun() if dry else None)
         async with whole(desk, receiving):
             await fill(receiving, rows)
             if receiving.dry is not None:
@@ -271,8 +272,11 @@ def asked_of(query: StreamQuery) -> AskedBatch:
     tags: dict[str, str] = {}
     for i, tag in enumerate(query.tag):
         name, equals, value = tag.partition("=")
-        if not (name and equals and value and len(name) <= 100 and len(value) <= 100):
+        if not (name and equals and value):
             raise field_error("invalid_request", 'Write a tag as name=value, like "class=5B".', "tag", i)
+        trouble = short_trouble(name) or short_trouble(value)
+        if trouble is not None:
+            raise field_error("invalid_request", f"The name or value of a tag {trouble}.", "tag", i)
         tags[name] = value
     return AskedBatch(
         text=query.text,
@@ -302,10 +306,10 @@ def _dry_json(receiving: Receiving) -> Json:
         raise AssertionError("only a dry run is shown as one")
     return {
         "dry_run": True,
-        "total": dry.accepted + len(dry.rejections),
+        "total": dry.accepted + dry.rejected,
         "accepted": dry.accepted,
-        "rejected_count": len(dry.rejections),
-        "rejected": [rejection_json(one) for one in sorted(dry.rejections, key=lambda r: r.number)[:1000]],
+        "rejected_count": dry.rejected,
+        "rejected": [rejection_json(one) for one in dry.rejections],
         "parts": dry.parts,
         "longest": {"parts": dry.longest_parts, "text": dry.longest_text},
         "sample": dry.sample,

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from gateway.http.models import (
-    NO_CONTROLS,
     Body,
     Instant,
     ListQuery,
@@ -20,7 +19,7 @@ from gateway.http.models import (
     ShortText,
     Text,
 )
-from gateway.message import EncodingChoice, OnDoubt, Purpose
+from gateway.message import NO_CONTROLS, EncodingChoice, OnDoubt, Purpose
 
 RECIPIENTS_MAX = 10_000
 """In one JSON body; more are sent as a stream of CSV or NDJSON."""
@@ -135,7 +134,10 @@ class StreamQuery(Query):
 class RejectedQuery(Query):
     """Which rejected rows."""
 
-    after: Annotated[int, Field(ge=0, le=1_000_000_000, description="Rows behind this place.")] = 0
+    after: Annotated[
+        int | None,
+        Field(ge=0, le=1_000_000_000, description="Rows behind this place: next of the page before."),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 500
     format: Annotated[Literal["json", "csv"], Field(description="csv: all of them, as a file.")] = "json"
 

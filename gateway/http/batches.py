@@ -6,7 +6,8 @@ Source: the HTTP interface; rules API-8, PRV-4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,9 +15,17 @@ from aiohttp import web
 from gateway.admission import not_admitted, queue_full
 from gateway.http import batch_answers as answers
 from gateway.http.batch_files import CSV, STREAMS
-from gateway.http.batch_intake import PATH, as_accepted, create, kept_answer, rejection_json
+from gateway.http.batch_intake import (
+    PATH,
+    as_accepted,
+    check_rights,
+    create,
+    kept_answer,
+    rejection_json,
+)
 from gateway.http.batch_models import CreateBatch, RejectedQuery, StreamQuery
 from gateway.http.call import Call
+from gateway.http.csv_file import csv_file
 from gateway.http.models import ListQuery
 from gateway.http.route import Route, idempotency_of
 from gateway.intake.rejected import RejectedRow, RejectedRows, fields_of
@@ -32,8 +41,10 @@ if TYPE_CHECKING:
     from gateway.representation import Json
 
 _LIST = "batches"
-_MEMBERS = 500
 _REJECTED_PAGE = 1000
+
+Rejections = AsyncGenerator[Sequence[Rejection], None]
+"""Rejected rows, piece by piece."""
 
 # ------------------------------------------------------------------ one batch
 
@@ -111,54 +122,65 @@ async def resent(call: Call, key: IdempotencyKey | None) -> tuple[BatchRow, Stor
     """Make a batch of what failed of the one that the address names; its answer is kept under ``key``.
 
     Raises:
-        NotFound; GatewayError: nothing of it failed, it was sent again already, or there is no room.
+        NotFound; GatewayError: nothing of it failed, it was sent again already, this caller may not send such texts,
+            or there is no room.
     """
+    desk = call.services.batches
+    asked = await desk.asked_again(call.caller, call.id())
+    check_rights(call.caller, asked)
     try:
-        return await call.services.batches.resend_failed(call.caller, call.id(), key)
+        return await desk.resend_failed(call.caller, call.id(), asked, key)
     except QueueFull:
         raise queue_full() from None
     except NotAdmitted as refused:
         raise not_admitted(refused) from None
 
 
-async def rejected(call: Call) -> web.Response:
+async def rejected(call: Call) -> web.StreamResponse:
     """List the rows that became no message, as JSON or as a file with the reason in a column of its own."""
     query = call.query(RejectedQuery)
     room = call.services.store.batches
     if query.format == "csv":
-        return await _rejected_file(call)
+        return await rejected_csv(call, f"rejected-{call.id()[:8]}.csv", lambda: _rejections(call))
     rows = await room.rejected(call.view, call.id(), query.after, query.limit + 1)
     shown, more = rows[: query.limit], len(rows) > query.limit
     items = [rejection_json(one) for one in shown]
     return call.json({"items": items, "next": shown[-1].number if more else None})
 
 
-async def _rejected_file(call: Call) -> web.Response:
-    room, after = call.services.store.batches, 0
-    rows: list[Rejection] = []
+async def _rejections(call: Call) -> Rejections:
+    room, after = call.services.store.batches, None
     while some := await room.rejected(call.view, call.id(), after, _REJECTED_PAGE):
-        rows += some
-        after = some[-1].number + 1
-    return rejected_csv(rows, f"rejected-{call.id()[:8]}.csv")
+        yield some
+        after = some[-1].number
 
 
-def rejected_csv(rows: Sequence[Rejection], name: str) -> web.Response:
-    """Answer rejected rows as a file: their own columns, then place, reason and code. ``name`` is plain ASCII."""
-    columns = next((tuple(one.row) for one in rows if one.row and "to" in one.row), ("to",))
+async def rejected_csv(call: Call, name: str, read: Callable[[], Rejections]) -> web.StreamResponse:
+    """Answer rejected rows as a file: their own columns, then place, reason and code.
+
+    ``name`` is plain ASCII; ``read`` gives the rows piece by piece, from the beginning each time.
+    """
+    columns = await _columns(read())
     file = RejectedRows(columns)
-    body = bytearray(file.heading())
-    for one in rows:
-        # A row that could not be read has its cells by their place alone.
-        cells = one.row or {}
-        fields = fields_of(columns, cells) if "to" in cells else ("", *cells.values())
-        body += file.line(RejectedRow(one.place, one.code, one.detail, fields))
-    return web.Response(
-        body=bytes(body),
-        headers={
-            "Content-Type": f"{CSV}; charset=utf-8",
-            "Content-Disposition": f'attachment; filename="{name}"',
-        },
-    )
+    pieces = ([file.line(_laid_out(columns, one)) for one in rows] async for rows in read())
+    return await csv_file(call, name, file.heading(), pieces)
+
+
+async def _columns(pieces: Rejections) -> tuple[str, ...]:
+    """Find the columns of the upload: the first row that could be read has them."""
+    async with aclosing(pieces):
+        async for rows in pieces:
+            for one in rows:
+                if one.row and "to" in one.row:
+                    return tuple(one.row)
+    return ("to",)
+
+
+def _laid_out(columns: Sequence[str], one: Rejection) -> RejectedRow:
+    # A row that could not be read has its cells by their place alone.
+    cells = one.row or {}
+    fields = fields_of(columns, cells) if "to" in cells else ("", *cells.values())
+    return RejectedRow(one.place, one.code, one.detail, fields)
 
 
 _ADMISSION = (

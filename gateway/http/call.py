@@ -126,6 +126,13 @@ class Call:
             raise GatewayError(
                 "unsupported_media_type", "This page takes forms only.", headers={"Accept": _FORM}
             )
+        # Codecs of others (utf-7) make text that cannot be written again: half of a surrogate pair.
+        if (self.request.charset or "utf-8").lower() != "utf-8":
+            raise GatewayError(
+                "unsupported_media_type",
+                "Forms are read as UTF-8 only. Send the form in UTF-8, or leave charset out.",
+                headers={"Accept": _FORM},
+            )
         await self._whole(_FORM)
         try:
             return await self.request.post()
@@ -133,7 +140,7 @@ class Call:
             raise GatewayError(
                 "body_too_large", "The form has too many fields. Send fewer at once."
             ) from None
-        except (ValueError, LookupError):  # no text in the charset that it names, or no such charset
+        except ValueError:  # no UTF-8
             raise GatewayError("malformed_http", "The form cannot be read. Send it again.") from None
 
     async def _whole(self, accepted: str) -> bytes:

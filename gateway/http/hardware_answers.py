@@ -106,10 +106,11 @@ class PartsCap(Answer):
 
 
 class DeviceHealth(Answer):
-    """What a phone says of itself; null where it does not tell. way is usb or lan."""
+    """What a phone says of itself; null where it does not tell. way is usb or lan; app_code grows with each version."""
 
     way: str | None
     app_version: str | None
+    app_code: int | None
     battery_percent: int | None
     charging: bool | None
     temperature_c: float | None

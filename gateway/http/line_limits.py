@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from gateway.clock import HOUR_MS, billing_month_ms, day_ends_ms
 from gateway.money import amount
-from gateway.policy.rules import Budget, Limits, PaceDefaults
+from gateway.policy.rules import Limits, PaceDefaults
 from gateway.policy.tariff import Tariff
 from gateway.representation import rfc3339
 from gateway.store.rows import LineRow
 
 if TYPE_CHECKING:
+    from gateway.policy.rules import Budget
     from gateway.representation import Json
 
 MINUTE_MS = 60_000
-_NO_BUDGET = Budget()
 
 
 def pace_of(row: LineRow, limits: Limits) -> PaceDefaults:
@@ -43,7 +43,7 @@ def quotas(row: LineRow, limits: Limits, now_ms: int) -> list[Json]:
     """Show each limit in parts or people that is in force, with what is used of it."""
     if limits.exempts(emulated=row.emulated):
         return []
-    pace, use, budget = pace_of(row, limits), row.use, _budget(row, limits)
+    pace, use = pace_of(row, limits), row.use
     day_ms = day_ends_ms(now_ms)
     month_ms = billing_month_ms(now_ms, row.billing_day)[1]
     known = (
@@ -52,8 +52,14 @@ def quotas(row: LineRow, limits: Limits, now_ms: int) -> list[Json]:
         ("per_day", pace.per_day, use.day, day_ms),
         ("per_month", pace.per_month, use.month, month_ms),
         ("recipients_per_month", pace.recipients_per_month, use.recipients, month_ms),
-        ("budget_parts_per_day", budget.parts_per_day, use.day, day_ms),
-        ("budget_parts_per_month", budget.parts_per_month, use.month, month_ms),
+        *(
+            named
+            for budget in _budgets(row, limits)
+            for named in (
+                ("budget_parts_per_day", budget.parts_per_day, use.day, day_ms),
+                ("budget_parts_per_month", budget.parts_per_month, use.month, month_ms),
+            )
+        ),
     )
     return [
         {"name": name, "limit": limit, "used": used, "resets_at": rfc3339(resets_ms)}
@@ -69,18 +75,9 @@ def _empty_ms(used: int, now_ms: int, window_ms: int) -> int:
 
 def budgets(row: LineRow, limits: Limits, now_ms: int) -> list[Json]:
     """Show the money that a line may use in a day and in a billing month."""
-    budget = _budget(row, limits)
-    if limits.exempts(emulated=row.emulated) or budget.currency is None:
+    if limits.exempts(emulated=row.emulated):
         return []
-    known = (
-        ("budget_per_day", budget.micro_per_day, row.use.micro_day, day_ends_ms(now_ms)),
-        (
-            "budget_per_month",
-            budget.micro_per_month,
-            row.use.micro_month,
-            billing_month_ms(now_ms, row.billing_day)[1],
-        ),
-    )
+    day_ms, month_ms = day_ends_ms(now_ms), billing_month_ms(now_ms, row.billing_day)[1]
     return [
         {
             "name": name,
@@ -88,13 +85,17 @@ def budgets(row: LineRow, limits: Limits, now_ms: int) -> list[Json]:
             "used": {"amount": amount(used), "currency": budget.currency},
             "resets_at": rfc3339(resets_ms),
         }
-        for name, limit, used, resets_ms in known
-        if limit
+        for budget in _budgets(row, limits)
+        for name, limit, used, resets_ms in (
+            ("budget_per_day", budget.micro_per_day, row.use.micro_day, day_ms),
+            ("budget_per_month", budget.micro_per_month, row.use.micro_month, month_ms),
+        )
+        if limit and budget.currency is not None
     ]
 
 
-def _budget(row: LineRow, limits: Limits) -> Budget:
-    return limits.budget_of(row.label or row.number or row.id) or _NO_BUDGET
+def _budgets(row: LineRow, limits: Limits) -> tuple[Budget, ...]:
+    return limits.budgets_of(row.label, row.number, row.id)
 
 
 def cost_month_json(row: LineRow) -> Json | None:

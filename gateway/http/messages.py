@@ -16,6 +16,7 @@ from gateway.draft import MessageDraft
 from gateway.errors import field_error
 from gateway.http import answers
 from gateway.http.call import Call
+from gateway.http.keys import visible
 from gateway.http.models import MessageContent, MessagesQuery, PreviewMessage, Resolve, SendMessage
 from gateway.http.notify import notify_of
 from gateway.http.route import Route, forbidden, idempotency_of
@@ -43,7 +44,9 @@ async def create(call: Call) -> web.Response:
     draft = replace(draft_of(asked), notify=notify_of(call, asked.notify))
     admitted = await call.services.admission.admit(draft, call.caller, await idempotency_of(call))
     message = admitted.message
-    response = call.json(message_json(message, call.services.clock.now_ms()), 202, f"{_PATH}/{message.id}")
+    # The first answer said what was still ahead then.
+    now_ms = message.created_at_ms if admitted.replayed else call.services.clock.now_ms()
+    response = call.json(message_json(message, now_ms), 202, f"{_PATH}/{message.id}")
     if admitted.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return response
@@ -202,8 +205,7 @@ def states_of(shown: Sequence[str]) -> tuple[tuple[MessageState, ...], bool | No
 
 async def key_ids_of(call: Call, written: str) -> tuple[str, ...]:
     """Find the ids of all keys with a name; what is no name of a key is an id."""
-    keys = await call.services.store.keys(call.caller.tenant)
-    return tuple(row.id for row in keys if row.name == written) or (written,)
+    return tuple(row.id for row in await visible(call) if row.name == written) or (written,)
 
 
 def _tag(i: int, written: str) -> tuple[str, str]:

@@ -22,11 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from gateway.message import EncodingChoice, OnDoubt, Purpose
+from gateway.message import NO_CONTROLS, SHORT_MAX, EncodingChoice, OnDoubt, Purpose
 from gateway.policy.quiet_week import parse_span, week_without
 
-# No C0 or C1 control but LF, FF and CR: the rest has no meaning on a phone and can forge logs and terminals.
-NO_CONTROLS = r"^[^\x00-\x09\x0b\x0e-\x1f\x7f-\x9f]*$"
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_MS = 253_402_300_799_999
 """9999-12-31T23:59:59.999Z: what comes after it cannot be written as RFC 3339."""
@@ -108,7 +106,7 @@ Base64 = Annotated[
     bytes, BeforeValidator(_octets), WithJsonSchema({"type": "string", "contentEncoding": "base64"})
 ]
 Text = Annotated[str, Field(min_length=1, pattern=NO_CONTROLS)]
-ShortText = Annotated[str, Field(min_length=1, max_length=100, pattern=NO_CONTROLS)]
+ShortText = Annotated[str, Field(min_length=1, max_length=SHORT_MAX, pattern=NO_CONTROLS)]
 Name = Annotated[ShortText, AfterValidator(_not_blank)]
 """What people find a thing by."""
 TemplateValue = Annotated[str, Field(max_length=1_000, pattern=NO_CONTROLS)]
@@ -161,7 +159,8 @@ class MessageContent(Body):
 
 
 class NotifySender(Body):
-    """Who is told, once, when a message fails, does not arrive, expires, is in doubt, or has not left in time."""
+    """Who is told when a message has not left in time, and when it fails, does not arrive, expires or is in doubt; each
+    once."""
 
     email: Annotated[str | None, Field(max_length=320, description="By e-mail; needs a mail server.")] = None
     url: Annotated[

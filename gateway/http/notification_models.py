@@ -10,14 +10,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from gateway.http.models import NO_CONTROLS, Body, ListQuery, ShortText, Text
-from gateway.message import Purpose
+from gateway.http.models import Body, ListQuery, ShortText, Text
+from gateway.http.template_models import Html
+from gateway.message import NO_CONTROLS, Purpose
 from gateway.notification_desk import NamedChannel
 
 RECIPIENTS_MAX = 10_000
 CHANNELS_MAX = 4
 FALLBACK_MIN_S, FALLBACK_MAX_S = 30, 604_800
-BODY_MAX, HTML_MAX, SUBJECT_MAX = 10_000, 100_000, 200
+BODY_MAX, SUBJECT_MAX = 10_000, 200
 
 Line = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """A subject is one line: what breaks it would begin another header."""
@@ -69,12 +70,7 @@ class Wanted(Body):
     body: Annotated[
         str | None, Field(min_length=1, max_length=BODY_MAX, pattern=NO_CONTROLS, description="Plain text.")
     ] = None
-    html: Annotated[
-        str | None,
-        Field(
-            min_length=1, max_length=HTML_MAX, pattern=NO_CONTROLS, description="For email, beside the text."
-        ),
-    ] = None
+    html: Annotated[Html | None, Field(description="For email, beside the text.")] = None
     fallback_after_s: Annotated[
         int | None,
         Field(

@@ -15,7 +15,6 @@ from gateway.http import notification_answers as answers
 from gateway.http.call import Call
 from gateway.http.notification_models import (
     BODY_MAX,
-    HTML_MAX,
     SUBJECT_MAX,
     NotificationsQuery,
     Recipient,
@@ -25,6 +24,7 @@ from gateway.http.notification_models import (
 )
 from gateway.http.parsing import fingerprint, idempotency_key
 from gateway.http.route import Route, forbidden, scope_of
+from gateway.http.template_models import HTML_MAX
 from gateway.notification_content import Wording
 from gateway.notification_desk import (
     NAMED,

@@ -21,7 +21,8 @@ import http_sf
 from pydantic import BaseModel, ValidationError
 
 from gateway.errors import FieldError, GatewayError, pointer
-from gateway.http.models import NO_CONTROLS, Query
+from gateway.http.models import Query
+from gateway.message import NO_CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

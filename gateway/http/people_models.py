@@ -14,7 +14,6 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.http.models import (
-    NO_CONTROLS,
     Body,
     Instant,
     ListQuery,
@@ -25,7 +24,7 @@ from gateway.http.models import (
     WantedNumber,
 )
 from gateway.http.template_models import LanguageTag
-from gateway.message import Purpose
+from gateway.message import NO_CONTROLS, Purpose
 from gateway.store.people_rows import Basis, Channel
 
 NUMBERS_MAX = 10_000

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
 
-from gateway.http.models import NO_CONTROLS, Instant, Query
+from gateway.http.models import Instant, Query
+from gateway.message import NO_CONTROLS
 from gateway.store.report_rows import Dimension, ReportChannel
 
 _PLAIN = tuple(name for name in get_args(Dimension) if name != "tag")

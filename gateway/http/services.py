@@ -20,6 +20,7 @@ from gateway.admission import Admission
 from gateway.batches import BatchDesk
 from gateway.clock import Clock
 from gateway.draft import Caller
+from gateway.log_tail import LogTail
 from gateway.measured import Figures
 from gateway.notification_desk import NotificationDesk
 from gateway.policy.rules import Limits
@@ -273,6 +274,10 @@ class DeviceActions(Protocol):
         """Give the app as an APK, signed by this installation."""
         ...
 
+    def newer_app(self, version_code: int) -> str | None:
+        """Name the version of the app that this gateway brings, where a phone with this one is to be updated."""
+        ...
+
     async def provision(self, name: str) -> tuple[DeviceStep, ...]: ...
 
     async def release(self, name: str, *, remove_app: bool) -> tuple[DeviceStep, ...]: ...
@@ -349,6 +354,7 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     figures: Figures = field(default_factory=Figures)
     settings_shown: tuple[Setting, ...] = ()
+    log_tail: LogTail = field(default_factory=LogTail)
     batches: BatchDesk = field(init=False)
     self_tests: SelfTests = field(init=False)
 

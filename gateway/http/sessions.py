@@ -235,4 +235,4 @@ def _token_of(request: web.Request) -> str:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return keys.digest(token)

@@ -14,6 +14,7 @@ from gateway.http.models import Body, Instant, ListQuery, Name, PoolName, Query,
 from gateway.message import Purpose
 
 LANGUAGES_MAX = 50
+HTML_MAX = 100_000
 RECIPIENTS_MAX = 1_000
 """Of one schedule; more people are a group."""
 
@@ -22,7 +23,7 @@ TemplateWords = Annotated[Text, Field(max_length=10_000)]
 SubjectLine = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 # Tabs as well as line breaks: HTML is indented, and no phone or terminal shows it.
 Html = Annotated[
-    str, Field(min_length=1, max_length=100_000, pattern=r"^[^\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]*$")
+    str, Field(min_length=1, max_length=HTML_MAX, pattern=r"^[^\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]*$")
 ]
 TemplateValues = Annotated[dict[ShortText, str], Field(max_length=100)]
 Version = Annotated[int, Field(ge=1, le=1_000_000_000)]

@@ -38,9 +38,13 @@ async def subscribe(call: Call, asked: CreateWebhook) -> WebhookRow:
     """Keep a subscription that was asked for.
 
     Raises:
-        GatewayError: ``webhook_target_refused`` with the rule.
+        GatewayError: ``webhook_target_refused`` with the rule; ``invalid_request``, a test of one that is switched off.
     """
     _judge(call, asked.url)
+    if asked.test and not asked.enabled:
+        raise field_error(
+            "invalid_request", "A disabled webhook sends no test. Enable it, or leave test out.", "test"
+        )
     row = WebhookRow(
         id=new_id(),
         tenant=call.caller.tenant,

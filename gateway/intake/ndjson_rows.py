@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.intake.encoding import refuse_no_text
 from gateway.intake.rows import LIMITS, IntakeRefused, Limits, RowProblem, shown
+from gateway.message import NO_CONTROLS, SHORT_MAX
 
 _NO_NUL = r"^[^\x00]*$"
 _TAG = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}$"
@@ -31,7 +32,7 @@ class RecipientLine(BaseModel):
 
     to: Annotated[str, Field(min_length=1, max_length=100, pattern=_NO_NUL)]
     data: Annotated[dict[_Name, _Value], Field(max_length=LIMITS.columns)] = {}
-    reference: Annotated[str | None, Field(max_length=100, pattern=_NO_NUL)] = None
+    reference: Annotated[str | None, Field(max_length=SHORT_MAX, pattern=NO_CONTROLS)] = None
     language: Annotated[str | None, Field(pattern=_TAG)] = None
     email: Annotated[str | None, Field(max_length=254, pattern=_NO_NUL)] = None
 
@@ -145,7 +146,7 @@ _REASONS = {
     "string_too_short": "must not be empty.",
     "string_too_long": "must have at most {max_length} characters.",
     "too_long": "may have at most {max_length} members.",
-    "string_pattern_mismatch": "holds what may not stand there (a NUL character, or no BCP 47 tag such as en-GB).",
+    "string_pattern_mismatch": "holds what may not stand there (NUL or another control, or no BCP 47 tag like en-GB).",
 }
 
 

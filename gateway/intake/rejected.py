@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.intake.export import BOM, csv_line
-
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
@@ -23,7 +21,7 @@ class RejectedRow:
 
 
 class RejectedRows:
-    """Writes rejected rows as CSV: the columns of the upload, then ``row``, ``reason`` and ``code``.
+    """Lays rejected rows out as a table: the columns of the upload, then ``row``, ``reason`` and ``code``.
 
     A column of the upload that has one of these names keeps it; ours is then called ``rejected_row`` and so on.
     """
@@ -31,16 +29,15 @@ class RejectedRows:
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = tuple(columns)
 
-    def heading(self) -> bytes:
-        """Write the byte order mark and the names of the columns."""
-        added = (_free_name(name, self._columns) for name in ("row", "reason", "code"))
-        return BOM + csv_line((*self._columns, *added))
+    def heading(self) -> tuple[str, ...]:
+        """Name the columns."""
+        return (*self._columns, *(_free_name(name, self._columns) for name in ("row", "reason", "code")))
 
-    def line(self, rejected: RejectedRow) -> bytes:
-        """Write one row; cells that it lacks are empty, those beyond the heading stand at its end."""
+    def line(self, rejected: RejectedRow) -> tuple[str | int, ...]:
+        """Lay out one row; cells that it lacks are empty, those beyond the heading stand at its end."""
         width = len(self._columns)
         cells = (*rejected.fields[:width], *("",) * (width - len(rejected.fields)))
-        return csv_line((*cells, rejected.number, rejected.reason, rejected.code, *rejected.fields[width:]))
+        return (*cells, rejected.number, rejected.reason, rejected.code, *rejected.fields[width:])
 
 
 def fields_of(columns: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:

@@ -153,6 +153,14 @@ def _of_queue(scrape: Scrape) -> Iterator[Metric]:
             "Messages that wait for a line or for their time.",
             value=readings.states.get("queued", 0),
         )
+    doubtful = GaugeMetricFamily(
+        "gateway_in_doubt_messages",
+        "Messages of which nobody knows whether they went out.",
+        labels=("sandbox",),
+    )
+    for world in _worlds(scrape.view):
+        doubtful.add_metric((_word(world),), readings.in_doubt.get(world[1], 0))
+    yield doubtful
     age = GaugeMetricFamily(
         "gateway_queue_oldest_age_seconds",
         "How long the oldest message waits whose turn could come; of a batch, how long none of it went.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable
 from typing import TypeVar
 
-from device_bridge.adb import AdbError, SeenPhone, Step
+from device_bridge.adb import AdbError, SeenPhone, Step, is_outdated
 from device_bridge.apk import SigningKeyError
 from gateway.clock import Clock
 from gateway.errors import GatewayError
@@ -80,6 +80,12 @@ class PhoneActions:
             return await self._app.signed()
         except SigningKeyError as error:
             raise GatewayError("device_error", "The app cannot be signed.", hint=error.hint) from None
+
+    def newer_app(self, version_code: int) -> str | None:
+        """Name the version of the app that is carried, where it is newer."""
+        if self._app is None or not is_outdated(version_code, self._app.facts.version_code):
+            return None
+        return self._app.facts.version_name
 
     async def provision(self, name: str) -> tuple[DeviceStep, ...]:
         """Set up a phone that is on a cable. Raises LookupError, GatewayError."""

@@ -92,7 +92,7 @@ class CableOwner:
                 self.on_stranger(serialno)
             return None
         return Wanted(
-            version_code=self._app.version_code,
+            version_code=self._app.facts.version_code,
             apk=self._apk,
             host_port=self._host_port,
             provision=self._provision(),

@@ -20,7 +20,7 @@ class CompanionApp:
         self._unsigned = carried_apk()
         self._signed: bytes | None = None
         self._signing = asyncio.Lock()
-        self.version_code = apk_facts(self._unsigned).version_code
+        self.facts = apk_facts(self._unsigned)
 
     async def signed(self) -> bytes:
         """Give the app signed with this installation's key; the first call takes up to a second.

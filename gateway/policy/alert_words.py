@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from gateway.policy.alerts import Finding, Kind, Told
+from gateway.policy.alerts import ENDINGS, Finding, Kind, Told
 
 NAME_MAX = 20
 """Labels go up to 60 characters; in a text of one part the rest of the sentence needs the room."""
@@ -47,9 +47,9 @@ def notice(finding: Finding, told: Told, since_ms: int, now_ms: int, zone: str) 
     title, meaning, hint = _WORDS[finding.kind](finding)
     lasted = duration((now_ms - since_ms) // 1000)
     began = clock(since_ms, now_ms, zone)
-    if told == "ended":
+    if told in ENDINGS:
         lasted = f"It lasted from {began} to {clock(now_ms, now_ms, zone)} ({lasted})."
-        return Notice(f"Over: {_OVER[finding.kind].format(name=_name(finding))}", lasted)
+        return Notice(f"Over: {_over(finding, told)}", lasted)
     return Notice(title, f"Since {began} ({lasted}).", meaning, hint, _detail(finding))
 
 
@@ -69,6 +69,15 @@ def duration(seconds: int) -> str:
     if hours:
         return f"{hours} h {minutes % 60} min"
     return f"{minutes} min" if minutes else f"{max(seconds, 0)} s"
+
+
+def _over(finding: Finding, told: Told) -> str:
+    """Say how an alert ended: that all is well again is told only where it was seen."""
+    if told == "paused":
+        return f"line {_name(finding)} is paused"
+    if told == "unwatched":
+        return f"{_WATCHED[finding.kind].format(name=_name(finding))} is watched no more"
+    return _OVER[finding.kind].format(name=_name(finding))
 
 
 def _name(finding: Finding) -> str:
@@ -180,10 +189,22 @@ _OVER: Mapping[Kind, str] = {
     "delivery_rate": "texts are delivered again",
     "failures": "fewer texts fail",
     "in_doubt": "fewer texts are in doubt",
-    "queue_age": "the queue moves",
+    "queue_age": "no text waits too long",
     "line_down": "line {name} is up",
     "low_credit": "line {name} has credit",
     "budget_used": "the budget of {name} has room",
-    "webhook_dead": "webhooks get their events",
+    "webhook_dead": "fewer events are given up",
     "disk_free": "the disk has room",
+}
+
+_WATCHED: Mapping[Kind, str] = {
+    "delivery_rate": "how many texts arrive",
+    "failures": "how many texts fail",
+    "in_doubt": "how many texts are in doubt",
+    "queue_age": "the queue",
+    "line_down": "line {name}",
+    "low_credit": "the credit of line {name}",
+    "budget_used": "the budget of {name}",
+    "webhook_dead": "how many events are given up",
+    "disk_free": "the room on the disk",
 }

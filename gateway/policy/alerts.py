@@ -6,8 +6,8 @@ Source: an alert that repeats itself is switched off; one that flickers is told 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 Kind = Literal[
@@ -16,7 +16,11 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-Told = Literal["raised", "repeated", "ended"]
+Ending = Literal["ended", "paused", "unwatched"]
+"""All is well again; a person paused the line; nothing looks at it any more (a threshold, budget or line is gone)."""
+ENDINGS: tuple[Ending, ...] = get_args(Ending)
+Told = Literal["raised", "repeated"] | Ending
+Key = tuple[Kind, str]
 
 REPORTS_MIN = 20
 """Fewer reports in an hour say nothing about a rate: one of two that did not arrive is no trend."""
@@ -52,9 +56,10 @@ class QueueReading:
 
 @dataclass(frozen=True, slots=True)
 class LineReading:
-    """One line that is meant to work. ``down_since_ms`` None: it is up. ``reason`` is a sentence for people.
+    """One line. ``down_since_ms`` None: it is up. ``reason`` is a sentence for people.
 
     ``no_credit``: the network refuses it for that now. ``last_sent_at_ms``: when the network last took a text.
+    ``paused``: a person has decided that it is not meant to work.
     """
 
     id: str
@@ -63,6 +68,7 @@ class LineReading:
     reason: str | None = None
     no_credit: bool = False
     last_sent_at_ms: int | None = None
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,10 @@ class BudgetReading:
     span: Literal["day", "month"]
     percent: int
     line: str | None = None
+
+    @property
+    def subject(self) -> str:
+        return f"{self.payer} {self.span}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +135,16 @@ class Standing:
     revision: int = 0
 
     @property
-    def key(self) -> tuple[Kind, str]:
+    def key(self) -> Key:
         return self.finding.kind, self.finding.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is beyond its threshold. ``ends``: how alerts end that stand and are found no more; None: nobody can say."""
+
+    findings: tuple[Finding, ...]
+    ends: Mapping[Key, Ending | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +155,22 @@ class Change:
     told: Told | None
 
 
-def judge(
-    readings: Readings, thresholds: Thresholds, standing: Iterable[Standing], now_ms: int
-) -> tuple[Finding, ...]:
-    """Say what is beyond its threshold now.
+def judge(readings: Readings, thresholds: Thresholds, standing: Iterable[Standing], now_ms: int) -> Judgement:
+    """Say what is beyond its threshold now, and of what is no more, how it ended.
 
     ``standing``: a line that was alerted of stays so until it is up, whatever a restart did to the time since when.
     """
     active = {alert.key: alert for alert in standing if alert.active}
     found = [*_rates(readings, thresholds), *_queue(readings, thresholds, now_ms)]
     for line in readings.lines:
+        if line.paused:
+            continue
         found += _line_down(line, thresholds, active.get(("line_down", line.id)), now_ms)
         found += _low_credit(line, thresholds, active.get(("low_credit", line.id)))
     found += _budgets(readings, thresholds)
     found += _host(readings, thresholds)
-    return tuple(found)
+    gone = active.keys() - {(finding.kind, finding.subject) for finding in found}
+    return Judgement(tuple(found), {key: _end(key, readings, thresholds) for key in gone})
 
 
 def _rates(readings: Readings, thresholds: Thresholds) -> list[Finding]:
@@ -159,7 +178,7 @@ def _rates(readings: Readings, thresholds: Thresholds) -> list[Finding]:
     reported = readings.delivered + readings.undelivered
     least = thresholds.delivery_rate_percent
     # Compared exactly: 79.6 % rounds to a threshold of 80 that it does not reach.
-    if least and reported >= REPORTS_MIN and readings.delivered * 100 < least * reported:
+    if least and not _too_few_reports(readings) and readings.delivered * 100 < least * reported:
         percent = readings.delivered * 100 // reported
         found.append(Finding("delivery_rate", percent, least, count=readings.undelivered))
     kinds: tuple[tuple[Kind, int, int], ...] = (
@@ -171,6 +190,10 @@ def _rates(readings: Readings, thresholds: Thresholds) -> list[Finding]:
         Finding(kind, value, most, count=value) for kind, value, most in kinds if most and value >= most
     ]
     return found
+
+
+def _too_few_reports(readings: Readings) -> bool:
+    return readings.delivered + readings.undelivered < REPORTS_MIN
 
 
 def _queue(readings: Readings, thresholds: Thresholds, now_ms: int) -> list[Finding]:
@@ -213,17 +236,22 @@ def _low_credit(line: LineReading, thresholds: Thresholds, was: Standing | None)
 
 def _budgets(readings: Readings, thresholds: Thresholds) -> list[Finding]:
     least = thresholds.budget_percent
+    fullest: dict[str, BudgetReading] = {}
+    for budget in readings.budgets:
+        subject = budget.subject
+        if subject not in fullest or budget.percent > fullest[subject].percent:
+            fullest[subject] = budget
     return [
         Finding(
             "budget_used",
             budget.percent,
             least,
-            subject=f"{budget.payer} {budget.span}",
+            subject=subject,
             name=budget.name,
             line=budget.line,
             span=budget.span,
         )
-        for budget in readings.budgets
+        for subject, budget in fullest.items()
         if least and budget.percent >= least
     ]
 
@@ -233,17 +261,51 @@ def _host(readings: Readings, thresholds: Thresholds) -> list[Finding]:
     return [Finding("disk_free", free, least)] if free is not None and free < least else []
 
 
-def follow(
-    standing: Sequence[Standing], findings: Sequence[Finding], now_ms: int, quiet_s: int
-) -> tuple[Change, ...]:
+def _end(key: Key, readings: Readings, thresholds: Thresholds) -> Ending | None:
+    """Say how an alert ends that is found no more; None: nothing that was read says that it is over."""
+    kind, subject = key
+    if not _is_watched(kind, thresholds):
+        return "unwatched"
+    if kind in ("line_down", "low_credit"):
+        line = next((line for line in readings.lines if line.id == subject), None)
+        if line is None:
+            return "unwatched"
+        return "paused" if line.paused else "ended"
+    if kind == "budget_used" and subject not in {budget.subject for budget in readings.budgets}:
+        return "unwatched"
+    unknown = (kind == "delivery_rate" and _too_few_reports(readings)) or (
+        kind == "disk_free" and readings.disk_free_mb is None
+    )
+    return None if unknown else "ended"
+
+
+def _is_watched(kind: Kind, thresholds: Thresholds) -> bool:
+    watched: Mapping[Kind, int] = {
+        "delivery_rate": thresholds.delivery_rate_percent,
+        "failures": thresholds.failures_per_hour,
+        "in_doubt": thresholds.in_doubt,
+        "queue_age": thresholds.queue_age_s,
+        "line_down": thresholds.line_down_s,
+        "low_credit": thresholds.low_credit,
+        "budget_used": thresholds.budget_percent,
+        "webhook_dead": thresholds.webhook_dead_per_hour,
+        "disk_free": thresholds.disk_free_mb,
+    }
+    return watched[kind] > 0
+
+
+def follow(standing: Sequence[Standing], judged: Judgement, now_ms: int, quiet_s: int) -> tuple[Change, ...]:
     """Say what is to be written and told after a look; an alert that only goes on changes nothing."""
     known = {alert.key: alert for alert in standing}
     changes = []
-    for finding in findings:
+    for finding in judged.findings:
         change = _present(known.pop((finding.kind, finding.subject), None), finding, now_ms, quiet_s)
         if change is not None:
             changes.append(change)
-    changes += [_over(alert) for alert in known.values() if alert.active]
+    for alert in known.values():
+        end = judged.ends.get(alert.key, "ended")
+        if alert.active and end is not None:
+            changes.append(_over(alert, end))
     return tuple(changes)
 
 
@@ -268,5 +330,5 @@ def _present(was: Standing | None, finding: Finding, now_ms: int, quiet_s: int) 
     return Change(after, "repeated" if owed else "raised")
 
 
-def _over(was: Standing) -> Change:
-    return Change(replace(was, active=False, owes_end=False), "ended" if was.owes_end else None)
+def _over(was: Standing, end: Ending) -> Change:
+    return Change(replace(was, active=False, owes_end=False), end if was.owes_end else None)

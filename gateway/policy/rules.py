@@ -77,9 +77,9 @@ class Limits:
         """Say whether a line is held to no limit at all (rules PMP-1)."""
         return emulated and self.emulated_exempt
 
-    def budget_of(self, line_name: str) -> Budget | None:
-        """Find the budget of a line by the name that people see."""
-        return next((budget for budget in self.budgets if budget.line == line_name), None)
+    def budgets_of(self, *names: str | None) -> tuple[Budget, ...]:
+        """Find all budgets of a line, by whichever of its label, number and id they name it."""
+        return tuple(budget for budget in self.budgets if budget.line is not None and budget.line in names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,9 @@ def read(tx: Tx, scope: Scope) -> Readings:
     """Read how things stand."""
     ended = _ended_within_an_hour(tx, scope)
     lines = [
-        line for line in tx.rows("lines_of", tenant=scope.tenant, sandbox_only=0) if _counts(line, scope)
+        line
+        for line in tx.rows("lines_of", tenant=scope.tenant, sandbox_only=0)
+        if scope.emulated or not line["emulated"]
     ]
     return Readings(
         delivered=ended.get("delivered", 0),
@@ -127,11 +129,6 @@ def _waiting(tx: Tx, lanes: list[Row]) -> int:
 # ------------------------------------------------------------------ lines
 
 
-def _counts(line: Row, scope: Scope) -> bool:
-    """Say whether a line is meant to work: a person who pauses one has decided otherwise."""
-    return not line["paused"] and (scope.emulated or not line["emulated"])
-
-
 def _line(tx: Tx, row: Row, scope: Scope) -> LineReading:
     reason = outcome_from_json(row["reason"])
     held = outcome_from_json(row["held_reason"])
@@ -143,6 +140,7 @@ def _line(tx: Tx, row: Row, scope: Scope) -> LineReading:
         reason=None if reason is None else reason.title,
         no_credit=held is not None and held.code == "no_credit",
         last_sent_at_ms=None if sent is None else sent["sent_at"],
+        paused=bool(row["paused"]),
     )
 
 
@@ -164,7 +162,7 @@ def _budgets(tx: Tx, scope: Scope, lines: list[Row]) -> Iterator[BudgetReading]:
     for budget in tx.rules.budgets:
         if budget.line is not None:
             for line in lines:
-                if _name(line) == budget.line:
+                if budget.line in (line["label"], line["number"], line["id"]):
                     now = ledger.calendar(tx, Pace(billing_day=line["billing_day"] or 1))
                     yield from _budget(tx, budget, (f"line:{line['id']}", budget.line), now, line["id"])
         elif budget.key is not None:

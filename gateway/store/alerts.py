@@ -6,7 +6,7 @@ Source: W4; rules WHK-2.
 
 from __future__ import annotations
 
-from gateway.policy.alerts import Change, Readings, Standing
+from gateway.policy.alerts import ENDINGS, Change, Readings, Standing
 from gateway.representation import rfc3339
 from gateway.store import alert_letters, alert_readings, endings
 from gateway.store.alert_rows import Scope, Telling
@@ -46,7 +46,7 @@ def tell(tx: Tx, tenant: str, telling: Telling) -> bool:
 
 def _event(tenant: str, telling: Telling, change: Change) -> Happened:
     finding, notice = change.after.finding, telling.notice
-    kind = f"{finding.kind}.ended" if change.told == "ended" else finding.kind
+    kind = f"{finding.kind}.ended" if change.told in ENDINGS else finding.kind
     return Happened(
         type="policy.alert",
         tenant=tenant,

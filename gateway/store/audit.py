@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from gateway.store.crypto import KeyRing
+from gateway.store.crypto import DamagedRow, KeyRing
 from gateway.store.protocol import GATEWAY
 from gateway.store.rows import Page, View
 from gateway.store.transaction import Row, Tx
@@ -25,6 +25,9 @@ Outcome = Literal["done", "refused"]
 
 HEAD = "audit_head"
 """The fact that holds seq and hash of the newest entry, authenticated."""
+
+CONFIG = "config_in_force"
+"""The fact that holds what was configured at the last start, sealed: numbers and addresses of people stand in it."""
 
 NOBODY_YET = bytes(32)
 """What the first entry is chained to."""
@@ -252,6 +255,31 @@ def _load(row: Row) -> Entry:
     )
 
 
+# ------------------------------------------------------------------ the configuration
+
+
+def configured(tx: Tx) -> str | None:
+    """Read what was configured at the last start; None when nobody knows, because none was or it is damaged."""
+    row = tx.one("fact_get", name=CONFIG)
+    if row is None or row["value"].startswith("{"):
+        return None if row is None else str(row["value"])  # it was kept in clear once
+    try:
+        return tx.unseal_text(_CONFIG_PLACE, bytes.fromhex(row["value"]))
+    except (ValueError, DamagedRow):
+        return None
+
+
+def configure(tx: Tx, written: str, changed: Deed | None) -> None:
+    """Keep what is configured, and with it what is new of it."""
+    sealed = tx.seal(_CONFIG_PLACE, written) or b""
+    tx.run("fact_put", name=CONFIG, value=sealed.hex())
+    if changed is not None:
+        append(tx, changed)
+
+
+_CONFIG_PLACE = f"fact|value|{CONFIG}"
+
+
 class Audit:
     """The verbs about the trail. All may raise StoreUnavailable."""
 
@@ -265,6 +293,14 @@ class Audit:
     async def record(self, deed: Deed) -> None:
         """Write down what changes nothing in the database: a refusal, something asked of a device, an export."""
         await self._units.write(lambda tx: append(tx, deed))
+
+    async def configured(self) -> str | None:
+        """Read what was configured at the last start; None when nobody knows."""
+        return await self._units.read(configured)
+
+    async def configure(self, written: str, changed: Deed | None) -> None:
+        """Keep what is configured, sealed; ``changed`` says what is new of it."""
+        await self._units.write(lambda tx: configure(tx, written, changed))
 
     async def page(self, view: View, where: AuditFilter, limit: int, after: str | None) -> Page[Entry]:
         """List entries, newest first."""

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.message import Message
-from gateway.store import batches, eta, messages
-from gateway.store.batch_rows import BatchRow, Incoming, NewBatch, Rejection, rejected_rows
-from gateway.store.convert import load_message
+from gateway.store import batches, eta, messages, notifications
+from gateway.store.batch_rows import BatchRow, FailedText, Incoming, NewBatch, Rejection, rejected_rows
+from gateway.store.convert import load_message, shown
 from gateway.store.protocol import NotAdmitted
 from gateway.store.rows import IdempotencyKey, Page, StoredAnswer, View
 from gateway.store.transaction import Tx
@@ -125,7 +125,7 @@ class BatchRoom:
 
         def read(tx: Tx) -> str | None:
             batch = batches.viewed(tx, view, batch_id)
-            return tx.unseal_text(f"batch|text|{batch_id}", batch["text"])
+            return shown(tx, f"batch|text|{batch_id}", batch["text"])
 
         return await self._units.read(read)
 
@@ -133,8 +133,10 @@ class BatchRoom:
         """List batches, newest first."""
         return await self._units.read(lambda tx: batches.page(tx, view, limit, after))
 
-    async def rejected(self, view: View, batch_id: str, after: int, limit: int) -> tuple[Rejection, ...]:
-        """List rejected rows by their place. Raises NotFound."""
+    async def rejected(
+        self, view: View, batch_id: str, after: int | None, limit: int
+    ) -> tuple[Rejection, ...]:
+        """List rejected rows by their place, those behind ``after``. Raises NotFound."""
 
         def read(tx: Tx) -> tuple[Rejection, ...]:
             batches.viewed(tx, view, batch_id)
@@ -142,15 +144,16 @@ class BatchRoom:
 
         return await self._units.read(read)
 
-    async def failed(self, view: View, batch_id: str, after: str, limit: int) -> tuple[Message, ...]:
-        """List messages that failed, did not arrive or expired, oldest first. Raises NotFound."""
+    async def failed(self, view: View, batch_id: str, after: str, limit: int) -> tuple[FailedText, ...]:
+        """List texts that failed, did not arrive or expired, oldest first. Raises NotFound."""
+        return await self._units.read(lambda tx: batches.failed(tx, view, batch_id, after, limit))
 
-        def read(tx: Tx) -> tuple[Message, ...]:
+    async def subject(self, view: View, batch_id: str) -> str | None:
+        """Read the subject of the e-mails behind its texts. Raises NotFound."""
+
+        def read(tx: Tx) -> str | None:
             batch = batches.viewed(tx, view, batch_id)
-            rows = tx.rows(
-                "batch_failed", tenant=batch["tenant"], batch_id=batch_id, after=after, limit=limit
-            )
-            return tuple(load_message(tx, row) for row in rows)
+            return notifications.subject_of_bulk(tx, batch["tenant"], batch_id)
 
         return await self._units.read(read)
 

@@ -10,9 +10,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.message import NewMessage, Purpose, shown_reason
+from gateway.message import Message, NewMessage, Purpose, shown_reason
 from gateway.notification_flow import Channel
 from gateway.representation import Json, rfc3339
+from gateway.store.crypto import DamagedRow
 from gateway.store.notification_rows import Sender
 from gateway.store.transaction import Row, Tx
 
@@ -115,7 +116,7 @@ class BatchRow:
     tags: dict[str, str]
     template_id: str | None
     template_version: int | None
-    fallback: tuple[str, ...]
+    fallback: tuple[Channel, ...]
     total: int
     accepted: int
     rejected: int
@@ -128,6 +129,14 @@ class BatchRow:
     completed_at_ms: int | None
     counts: dict[str, int]
     rejections: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedText:
+    """A text that did not arrive, with the e-mail address behind it where no letter went out, will, or may have."""
+
+    message: Message
+    email: str | None
 
 
 def load_batch(tx: Tx, row: Row, counts: dict[str, int], rejections: int) -> BatchRow:
@@ -157,23 +166,27 @@ def load_batch(tx: Tx, row: Row, counts: dict[str, int], rejections: int) -> Bat
         started_at_ms=row["started_at"],
         completed_at_ms=row["completed_at"],
         counts=counts,
-        rejections=rejected_rows(tx, row["id"], 0, rejections) if rejections else (),
+        rejections=rejected_rows(tx, row["id"], None, rejections) if rejections else (),
     )
 
 
-def rejected_rows(tx: Tx, batch_id: str, after: int, limit: int) -> tuple[Rejection, ...]:
-    """Read rejected rows by their place, those after ``after``."""
-    return tuple(
-        _rejection(tx, each)
-        for each in tx.rows("batch_rejected_page", batch_id=batch_id, after=after - 1, limit=limit)
-    )
+def rejected_rows(tx: Tx, batch_id: str, after: int | None, limit: int) -> tuple[Rejection, ...]:
+    """Read rejected rows by their place: those behind ``after``, None: from the first, which may be 0."""
+    behind = -1 if after is None else after
+    rows = tx.rows("batch_rejected_page", batch_id=batch_id, after=behind, limit=limit)
+    return tuple(_rejection(tx, each) for each in rows)
 
 
 def _rejection(tx: Tx, kept: Row) -> Rejection:
     number, code, detail = kept["number"], kept["code"], kept["detail"]
     if kept["row"] is None:
         return Rejection(number, code, detail)
-    cells = json.loads(tx.unseal_text(f"batch_rejected|row|{kept['batch_id']}-{number}", kept["row"]) or "{}")
+    try:
+        cells = json.loads(
+            tx.unseal_text(f"batch_rejected|row|{kept['batch_id']}-{number}", kept["row"]) or "{}"
+        )
+    except DamagedRow:
+        return Rejection(number, code, detail)
     # The cells of a row are text: an object can only be one that :meth:`Rejection.dump_row` put around them.
     if isinstance(cells.get("row"), dict):
         return Rejection(number, code, detail, cells["row"], cells["first"])

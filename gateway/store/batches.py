@@ -20,6 +20,7 @@ from gateway.representation import Json
 from gateway.store import eta, guards, messages, noted, notification_fate, notifications, questions, viewing
 from gateway.store.batch_rows import (
     BatchRow,
+    FailedText,
     Fallback,
     Incoming,
     NewBatch,
@@ -27,6 +28,7 @@ from gateway.store.batch_rows import (
     batch_json,
     load_batch,
 )
+from gateway.store.convert import load_message
 from gateway.store.decisions import decide_locally
 from gateway.store.events import Happened, append
 from gateway.store.notification_rows import (
@@ -341,6 +343,8 @@ def tick(tx: Tx, limit: int) -> None:
             tell(tx, moved, "batch.completed")
     left = min(limit, END_ROWS)
     for ended in tx.rows("batches_ended"):
+        if ended["fallback"] is not None and ended["started_at"] is None:
+            left -= notification_fate.never_begun(tx, ended, left)
         happening, code = ENDINGS[ended["state"]]
         waiting = tx.rows("batch_waiting", batch_id=ended["id"], limit=left)
         for row in waiting:
@@ -406,6 +410,17 @@ def load(tx: Tx, row: Row, rejections: int = 0) -> BatchRow:
         if batch_id == row["id"]:
             counts[state] = counts.get(state, 0) + n
     return load_batch(tx, row, {state: n for state, n in counts.items() if n}, rejections)
+
+
+def failed(tx: Tx, view: View, batch_id: str, after: str, limit: int) -> tuple[FailedText, ...]:
+    """List texts that failed, did not arrive or expired, oldest first. Raises NotFound."""
+    batch = viewed(tx, view, batch_id)
+    rows = tx.rows("batch_failed", tenant=batch["tenant"], batch_id=batch_id, after=after, limit=limit)
+    mails = batch["fallback"] is not None
+    return tuple(
+        FailedText(load_message(tx, row), notifications.untold(tx, row["id"]) if mails else None)
+        for row in rows
+    )
 
 
 def page(tx: Tx, view: View, limit: int, after: str | None) -> Page[BatchRow]:

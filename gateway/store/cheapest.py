@@ -115,7 +115,7 @@ def pace_of(tx: Tx, line: Row) -> Pace:
         recipients_per_month=_own_or(line["recipients_per_month"], default.recipients_per_month),
         billing_day=line["billing_day"] or 1,
         tariff=load_tariff(line["tariff"]),
-        budget=limits.budget_of(line["label"] or line["number"] or line["id"]),
+        budgets=limits.budgets_of(line["label"], line["number"], line["id"]),
     )
 
 

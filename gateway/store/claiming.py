@@ -57,7 +57,7 @@ def claim(tx: Tx, wanted: Claim) -> Claimed:
         if row is not None:
             taken = asks if prepared.work.attempt == 1 else replace(asks, texts=0)
             ledger.take(tx, line, wanted.pace, taken, payers)
-            turn = _write_claim(tx, row, prepared, wanted)
+            turn = _write_claim(tx, row, line, prepared, wanted)
             queue.served(tx, row, turn)
             if tx.rules.sticky_s and not line["emulated"]:
                 tx.run(
@@ -127,7 +127,7 @@ def _lane_waits(tx: Tx, message: Message, over: Wait) -> None:
         queue.wait(tx, row, over.until_ms, over.reason)
 
 
-def _write_claim(tx: Tx, row: Row, prepared: Prepared, wanted: Claim) -> int:
+def _write_claim(tx: Tx, row: Row, line: Row, prepared: Prepared, wanted: Claim) -> int:
     """Write the parts and the event of a claim; returns the event's number."""
     started = len(prepared.outgoing.parts) if wanted.journal else 1
     tx.many(
@@ -154,7 +154,7 @@ def _write_claim(tx: Tx, row: Row, prepared: Prepared, wanted: Claim) -> int:
     tx.count(row, MessageState.QUEUED.value, -1)
     tx.count(row, MessageState.SUBMITTING.value, 1)
     noted.claimed(tx, row, prepared.attempt_id)
-    detail: dict[str, object] = {"device": wanted.device_id}
+    detail: dict[str, object] = {"device": wanted.device_id, **_conditions(tx, line, wanted)}
     if prepared.copy > 1:
         detail["possible_second_copy"] = True
     if row["resend_after_doubt"]:
@@ -162,6 +162,13 @@ def _write_claim(tx: Tx, row: Row, prepared: Prepared, wanted: Claim) -> int:
     return message_event(
         tx, row, "message.submitting", attempt=prepared.work.attempt, line=row["line"], detail=detail
     )
+
+
+def _conditions(tx: Tx, line: Row, wanted: Claim) -> dict[str, object]:
+    """How the radio and the phone are as the text is handed over: what a person asks first when it did not arrive."""
+    battery = tx.one("device_battery", id=wanted.device_id) if wanted.journal else None
+    told = {"signal_dbm": line["signal_dbm"], "battery_percent": battery["percent"] if battery else None}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def refuse(tx: Tx, message_id: str, code: str) -> None:

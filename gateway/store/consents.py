@@ -110,13 +110,12 @@ def _sealed(tx: Tx, column: str, consent_id: str, value: Proof | Guardian | None
     return None if value is None else tx.seal(f"consent|{column}|{consent_id}", json.dumps(asdict(value)))
 
 
-def announce_expiring(tx: Tx, limit: int) -> int:
-    """Tell of consents that end within 30 days, each once; returns how many records were looked at.
+def announce_expiring(tx: Tx, limit: int) -> None:
+    """Tell of consents that end within 30 days, each once; looks at ``limit`` records at most.
 
     A record that a later word outweighs, or that is over already, is not told of.
     """
-    rows = tx.rows("consents_to_announce", now=tx.now_ms, limit=limit)
-    for row in rows:
+    for row in tx.rows("consents_to_announce", now=tx.now_ms, limit=limit):
         tx.run("consent_announced", id=row["id"], tenant=row["tenant"])
         newest = tx.one("consent_word", tenant=row["tenant"], number=row["number"], purpose=row["purpose"])
         if newest is None or newest["id"] != row["id"] or row["expires_at"] <= tx.now_ms:
@@ -138,7 +137,6 @@ def announce_expiring(tx: Tx, limit: int) -> int:
                 },
             ),
         )
-    return len(rows)
 
 
 # ------------------------------------------------------------------ reads
@@ -248,7 +246,3 @@ class Consents:
     async def fact(self, tenant: str, number: str, purpose: str) -> ConsentFact:
         """Say what the newest word of a person on a purpose means now."""
         return await self._units.read(lambda tx: consent_state(tx, tenant, number, purpose))
-
-    async def announce_expiring(self, limit: int) -> int:
-        """Tell of consents that end within 30 days; returns how many records were looked at."""
-        return await self._units.write(lambda tx: announce_expiring(tx, limit), linger=True)

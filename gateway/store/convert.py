@@ -22,6 +22,7 @@ from gateway.message import (
     PartDetail,
     PartState,
     TimelineEntry,
+    bound_line,
 )
 from gateway.policy.tariff import Tariff
 from gateway.store.crypto import DamagedRow
@@ -87,7 +88,7 @@ def load_message(tx: Tx, row: Row, *, with_text: bool = True) -> Message:
         parts_delivered=row["parts_delivered"],
         parts_in_doubt=row["parts_in_doubt"],
         route=row["route"],
-        line=row["line"] or row["line_asked"],
+        line=row["line"] or bound_line(row["home_route"]),
         pool=row["pool"],
         sender=row["sender"],
         sandbox=bool(row["sandbox"]),
@@ -115,6 +116,7 @@ def load_message(tx: Tx, row: Row, *, with_text: bool = True) -> Message:
         cost_micro=row["cost"],
         currency=row["currency"],
         passes=row["passes"],
+        line_asked=row["line_asked"],
     )
 
 
@@ -301,13 +303,13 @@ def load_key(row: Row) -> KeyRow:
 
 
 def load_webhook(tx: Tx, row: Row) -> WebhookRow:
-    secrets: list[str] = json.loads(tx.unseal_text(f"webhook|secrets|{row['id']}", row["secrets"]) or "[]")
+    """Read a subscription; one whose secrets are damaged has none: it alone is sent nothing until it is rotated."""
     return WebhookRow(
         id=row["id"],
         tenant=row["tenant"],
         url=row["url"],
         events=tuple(json.loads(row["events"])),
-        secrets=tuple(secrets),
+        secrets=_secrets(tx, row),
         include_text=bool(row["include_text"]),
         sandbox=bool(row["sandbox"]),
         enabled=bool(row["enabled"]),
@@ -319,6 +321,13 @@ def load_webhook(tx: Tx, row: Row) -> WebhookRow:
         last_success_ms=row["last_success"],
         failing_since_ms=row["failing_since"],
     )
+
+
+def _secrets(tx: Tx, row: Row) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(tx.unseal_text(f"webhook|secrets|{row['id']}", row["secrets"]) or "[]"))
+    except DamagedRow:
+        return ()
 
 
 def load_delivery(tx: Tx, row: Row) -> DeliveryRow:

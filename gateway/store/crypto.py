@@ -137,9 +137,10 @@ class KeyRing:
             KeyRingError: its key is not in the ring; the text names the key id.
             DamagedRow: it fails authentication.
         """
-        if sealed[:1] == bytes((_CLEAR,)):
-            return sealed[1:]
         key_id, nonce = sealed[1 : 1 + _KEY_ID_LEN], sealed[1 + _KEY_ID_LEN : _HEAD_LEN]
+        # With the id of a key of ours behind the mark it was sealed, and only the mark was changed.
+        if sealed[:1] == bytes((_CLEAR,)) and key_id not in self._ciphers:
+            return sealed[1:]
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise KeyRingError(f"data key {key_id.hex()} is missing: restore keys/data.json from the backup")

@@ -57,8 +57,13 @@ def late(tx: Tx, tenant: str) -> int:
 
 
 def _tell(tx: Tx, row: Row, *, late: bool) -> None:
-    """Write the letters to a sender, once for a message whatever becomes of it later."""
-    if not tx.run("message_notified", id=row["id"], tenant=row["tenant"], now=tx.now_ms):
+    """Write the letters to a sender: once that it is late, and once how it ended, whatever becomes of it later."""
+    told = (
+        tx.run("message_told_late", id=row["id"], tenant=row["tenant"])
+        if late
+        else tx.run("message_notified", id=row["id"], tenant=row["tenant"], now=tx.now_ms)
+    )
+    if not told:
         return
     message = load_message(tx, row, with_text=False)
     wanted = Notify(**json.loads(row["notify"]))

@@ -181,10 +181,10 @@ def of_line(tx: Tx, line: Row, number: str | None = None) -> LineOutlook:
     recipients = pace.recipients_per_month
     recipients = recipients if line["recipients_per_month"] is None else line["recipients_per_month"]
     use = ledger.line_use(tx, line["id"], line["billing_day"] or 1)
-    budget = tx.rules.limits.budget_of(line["label"] or line["number"] or line["id"])
+    budgets = tx.rules.limits.budgets_of(line["label"], line["number"], line["id"])
     if tx.rules.limits.exempts(emulated=bool(line["emulated"])):
         per_minute, per_hour, per_day, per_month, recipients = EMULATED_PER_MINUTE, 0, 0, 0, 0
-        budget = None
+        budgets = ()
     wait = ledger.line_waits(
         tx,
         line["id"],
@@ -195,7 +195,7 @@ def of_line(tx: Tx, line: Row, number: str | None = None) -> LineOutlook:
             per_month=per_month,
             recipients_per_month=recipients if number is not None else 0,
             billing_day=line["billing_day"] or 1,
-            budget=budget,
+            budgets=budgets,
         ),
         Asks(1, number or "", 1),
     )
@@ -205,8 +205,8 @@ def of_line(tx: Tx, line: Row, number: str | None = None) -> LineOutlook:
         (_rests_until_ms(tx, line), limit_words("quiet_hours")),
     ]
     until_ms, waits_for = max(waits)
-    a_day = _smaller(per_day, budget.parts_per_day if budget is not None else 0)
-    a_month = _smaller(per_month, budget.parts_per_month if budget is not None else 0)
+    a_day = _smaller(per_day, *(budget.parts_per_day for budget in budgets))
+    a_month = _smaller(per_month, *(budget.parts_per_month for budget in budgets))
     return LineOutlook(
         name=line["label"] or line["number"] or "A line",
         up=line["state"] == "up" and not line["paused"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from gateway.errors import CATALOGUE
-from gateway.message import QUIET_HOURS, Message, NewMessage
+from gateway.message import QUIET_HOURS, Message, NewMessage, bound_line
 from gateway.policy.eta import RADIO_PER_MINUTE
 from gateway.policy.quiet_hours import zones_of_country, zones_of_number
 from gateway.policy.rules import Budget
@@ -205,7 +205,7 @@ def _hours(tx: Tx, new: NewMessage, said: ConsentFact | None) -> NewMessage:
 
 
 def _budget(tx: Tx, new: NewMessage) -> None:
-    """Refuse when key, tenant or the line asked for has used up a budget; what fits by a part the claim says."""
+    """Refuse when key, tenant or the line it is bound to has used up a budget; what fits by a part the claim says."""
     # The least that can be asked for: one part, and a millionth where money is counted.
     least = Asks(1, new.to, 1)
     for payer, budget in ledger.payers_of(tx, new.tenant, new.key_id):
@@ -217,16 +217,16 @@ def _budget(tx: Tx, new: NewMessage) -> None:
         wait: Wait | None = tx.group.known[known]
         if wait is not None:
             raise _used_up(tx, f'Key "{budget.key}"' if budget.key else "This organisation", wait)
-    if new.line is not None and tx.rules.limits.budgets:
-        line = tx.one("line_by_id", id=new.line)
-        name = (line["label"] or line["number"] or line["id"]) if line is not None else ""
-        pace = Pace(
-            billing_day=(line["billing_day"] or 1) if line is not None else 1,
-            budget=tx.rules.limits.budget_of(name),
-        )
-        wait = ledger.line_waits(tx, new.line, pace, least)
+    line_id = bound_line(new.route)
+    if line_id is not None and tx.rules.limits.budgets:
+        line = tx.one("line_by_id", id=line_id)
+        if line is None:
+            return
+        names = (line["label"], line["number"], line["id"])
+        pace = Pace(billing_day=line["billing_day"] or 1, budgets=tx.rules.limits.budgets_of(*names))
+        wait = ledger.line_waits(tx, line_id, pace, least)
         if wait is not None:
-            raise _used_up(tx, f'Line "{name}"', wait)
+            raise _used_up(tx, f'Line "{next(filter(None, names))}"', wait)
 
 
 def _fits_at_all(new: NewMessage, budget: Budget) -> None:
@@ -254,7 +254,7 @@ def _sticky(tx: Tx, new: NewMessage) -> NewMessage:
     keeps = tx.rules.inbound is not None and tx.rules.inbound.converses
     if not (tx.rules.sticky_s or keeps):
         return new
-    if new.sandbox or new.line is not None or not new.route.startswith("pool:"):
+    if new.sandbox or not new.route.startswith("pool:"):
         return new
     if not _has_conversations(tx, new.tenant):
         return new

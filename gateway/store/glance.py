@@ -48,10 +48,20 @@ class Glance:
         """Say how today went, in the machine's zone."""
         return await self._units.read(lambda tx: _today(tx, view))
 
+    async def in_doubt(self, view: View) -> int:
+        """Count the texts of which nobody knows now whether they went out."""
+        return await self._units.read(lambda tx: sum(in_doubt(tx, view).values()))
+
     async def hours(self, line_ids: Iterable[str]) -> dict[str, tuple[int, ...]]:
         """Count the parts that each line was given in each of the last 24 hours, the oldest first."""
         wanted = tuple(line_ids)
         return await self._units.read(lambda tx: {line_id: _hours(tx, line_id) for line_id in wanted})
+
+
+def in_doubt(tx: Tx, view: View) -> dict[bool, int]:
+    """Count the texts in doubt that a viewer sees, by whether they are the sandbox's."""
+    rows = tx.rows("glance_in_doubt", tenant=view.tenant, sandbox_only=int(view.sandbox_only))
+    return {bool(row["sandbox"]): row["n"] for row in rows}
 
 
 def _today(tx: Tx, view: View) -> Today:

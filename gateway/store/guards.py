@@ -40,16 +40,19 @@ def guard(tx: Tx, new: NewMessage) -> NewMessage:
     if rules.guards:
         name = key_name(tx, new.key_id)
         pool = new.route.removeprefix("pool:") if new.route.startswith("pool:") else None
-        for one in rules.guards:
-            if one.covers(name, pool):
-                new = _guarded(tx, new, one)
+        covering = [one for one in rules.guards if one.covers(name, pool)]
+        # All are asked before any counts: when a row is refused, its batch goes on and nothing is rolled back.
+        for one in covering:
+            _allow(tx, new, one)
+        for one in covering:
+            new = _counted(tx, new, one)
     if rules.new_country_per_hour and new.country is not None:
         new = _country(tx, new, new.country)
     return new
 
 
-def _guarded(tx: Tx, new: NewMessage, one: Guard) -> NewMessage:
-    scope = _scope(one)
+def _allow(tx: Tx, new: NewMessage, one: Guard) -> None:
+    """Refuse what a guard does not let through; counts nothing."""
     allowed = one.allow_countries or (_home_countries(tx, new.tenant) if one.own_countries else ())
     if allowed and new.country not in allowed:
         raise NotAdmitted(
@@ -58,8 +61,9 @@ def _guarded(tx: Tx, new: NewMessage, one: Guard) -> NewMessage:
             f" {new.country or 'no country'}. Check it, or add the country to allow_countries.",
         )
     if one.per_recipient_per_hour:
+        since_ms = tx.now_ms - HOUR_MS
         recent = tx.one(
-            "recent_of_number", tenant=new.tenant, scope=scope, number=new.to, since=tx.now_ms - HOUR_MS
+            "recent_of_number", tenant=new.tenant, scope=_scope(one), number=new.to, since=since_ms
         )
         if recent is not None and recent["n"] >= one.per_recipient_per_hour:
             raise NotAdmitted(
@@ -68,6 +72,11 @@ def _guarded(tx: Tx, new: NewMessage, one: Guard) -> NewMessage:
                 " Wait, or raise per_recipient_per_hour.",
                 retry_after_s=max((recent["oldest"] + HOUR_MS - tx.now_ms) // 1000, 1),
             )
+
+
+def _counted(tx: Tx, new: NewMessage, one: Guard) -> NewMessage:
+    """Count a text that all guards let through, and hold it where too many go near its number."""
+    scope = _scope(one)
     if one.per_recipient_per_hour or one.number_range:
         _remember(tx, new, scope)
     if one.number_range and _in_range(tx, new, scope) >= one.number_range:

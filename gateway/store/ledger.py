@@ -76,7 +76,7 @@ def line_waits(tx: Tx, line_id: str, pace: Pace, asks: Asks) -> Wait | None:
     if pace.per_hour:
         sliding.append(("per_hour", f"line:{line_id}", "minute", 61, pace.per_hour))
     waits = [_sliding(tx, window, asks.parts) for window in sliding]
-    if pace.per_day or pace.per_month or pace.recipients_per_month or pace.budget is not None:
+    if pace.per_day or pace.per_month or pace.recipients_per_month or pace.budgets:
         waits += _calendar_waits(tx, line_id, pace, asks)
     return max((wait for wait in waits if wait is not None), key=lambda wait: wait.until_ms, default=None)
 
@@ -110,8 +110,7 @@ def _calendar_waits(tx: Tx, line_id: str, pace: Pace, asks: Asks) -> list[Wait |
     full = pace.recipients_per_month and month.recipients >= pace.recipients_per_month
     if full and not _wrote_to(tx, line_id, now, asks.number):
         waits.append(Wait(now.month_end_ms, "recipients_per_month"))
-    if pace.budget is not None:
-        waits.append(_over_budget(pace.budget, asks, (day, month), now))
+    waits += [_over_budget(budget, asks, (day, month), now) for budget in pace.budgets]
     return waits
 
 
@@ -236,7 +235,8 @@ def take(tx: Tx, line: Row, pace: Pace, asks: Asks, payers: list[tuple[str, Budg
     if pace.cap is not None:
         rows.append(_row(cap_payer(pace), "second", tx.now_ms // 1000, asks))
     shared = calendar(tx)
-    for other, _ in payers:
+    # A payer with two budgets uses what it uses once.
+    for other in dict.fromkeys(other for other, _ in payers):
         rows.append(_row(other, "day", shared.day_start_ms // 1000, asks))
         rows.append(_row(other, "month", shared.month_start_ms // 1000, asks))
     tx.many("ledger_add", rows)
@@ -270,8 +270,8 @@ def _warn_of_line(tx: Tx, line: Row, pace: Pace, now: Calendar) -> None:
         if used.parts >= limit and used.told < 100:
             quota_reached(tx, line, f"per_{span}", limit)
             tx.run("ledger_told", payer=payer, span=span, start=start_ms // 1000, told=100)
-    if pace.budget is not None:
-        _warn(tx, (payer, line["tenant"], pace.budget), now, line)
+    for budget in pace.budgets:
+        _warn(tx, (payer, line["tenant"], budget), now, line)
 
 
 def quota_reached(tx: Tx, line: Row, name: str, limit: int) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 
 from gateway.ids import lowest_id
 from gateway.lifecycle import Happening
-from gateway.message import QUIET_HOURS, Message, MessageState, NewMessage, PartDetail, TimelineEntry
+from gateway.message import (
+    QUIET_HOURS,
+    Message,
+    MessageState,
+    NewMessage,
+    PartDetail,
+    TimelineEntry,
+    bound_line,
+)
 from gateway.policy.eta import Estimate
 from gateway.store import audit, eta, gate, noted, questions
 from gateway.store.convert import load_message, load_part, load_timeline_entry
@@ -28,6 +36,10 @@ SLACK_MS = 31 * 86_400_000
 """How far an id's time may be from its row's: a clock that steps moves one before the other, by weeks on a board that
 was off."""
 
+ADMITTED = 202
+"""Status of a record whose body is the ``held_reason`` that a message was admitted with; records that are older have
+none."""
+
 
 def admit(tx: Tx, new: NewMessage, idempotency: IdempotencyKey | None, max_queued: int) -> Admitted:
     """Store a message, its first event and the idempotency record, or find what the key made before.
@@ -38,7 +50,7 @@ def admit(tx: Tx, new: NewMessage, idempotency: IdempotencyKey | None, max_queue
     if idempotency is not None:
         known = _known(tx, idempotency)
         if known is not None and known["message_id"] is not None:
-            return Admitted(_as_admitted(load_message(tx, _row(tx, known["message_id"]))), replayed=True)
+            return Admitted(_as_admitted(tx, known), replayed=True)
     if tx.waiting(new.tenant) >= max_queued:
         raise QueueFull
     new = judged(tx, new)
@@ -47,7 +59,7 @@ def admit(tx: Tx, new: NewMessage, idempotency: IdempotencyKey | None, max_queue
     if new.held_reason is not None and message.state is MessageState.HELD:
         questions.ask(tx, questions.of_message(new))
     if idempotency is not None:
-        _remember(tx, idempotency, message_id=new.id)
+        _remember(tx, idempotency, message_id=new.id, status=ADMITTED, body=new.held_reason)
     return Admitted(message, replayed=False)
 
 
@@ -94,7 +106,7 @@ def _admitted(new: NewMessage, state: MessageState, due_at_ms: int | None) -> Me
         parts_delivered=0,
         parts_in_doubt=0,
         route=new.route,
-        line=new.line,
+        line=bound_line(new.route),
         pool=new.pool,
         sender=None,
         sandbox=new.sandbox,
@@ -120,6 +132,7 @@ def _admitted(new: NewMessage, state: MessageState, due_at_ms: int | None) -> Me
         template_id=new.template_id,
         template_version=new.template_version,
         passes=new.passes,
+        line_asked=new.line,
     )
 
 
@@ -164,31 +177,38 @@ def _columns(tx: Tx, new: NewMessage, state: MessageState, *, due_at_ms: int | N
         "template_version": new.template_version,
         "passes": new.passes,
         "notify": None if new.notify is None else json.dumps(asdict(new.notify)),
-        "late_at": _late_at_ms(new),
+        "late_at": None if new.notify is None else new.notify.late_at_ms(_start_ms(new)),
     }
 
 
-def _late_at_ms(new: NewMessage) -> int | None:
-    """From when on its sender wants to hear that it has not left."""
-    if new.notify is None or new.notify.late_after_s is None:
-        return None
-    return max(new.created_at_ms, new.send_at_ms or 0) + new.notify.late_after_s * 1000
+def _start_ms(new: NewMessage) -> int:
+    return max(new.created_at_ms, new.send_at_ms or 0)
 
 
-def _as_admitted(message: Message) -> Message:
-    """The message as the first answer showed it, whatever has become of it since."""
+def _as_admitted(tx: Tx, known: Row) -> Message:
+    """The message of a record as the first answer showed it, whatever has become of it since."""
+    row = _row(tx, known["message_id"])
+    held_reason = row["held_reason"]
+    if known["status"] is not None:
+        held_reason = tx.unseal_text(_body_of(known["scope"], known["key"]), known["body"])
     return replace(
-        message,
-        state=MessageState.QUEUED if message.held_reason in (None, QUIET_HOURS) else MessageState.HELD,
+        load_message(tx, row),
+        state=MessageState.QUEUED if held_reason in (None, QUIET_HOURS) else MessageState.HELD,
+        held_reason=held_reason,
+        # When its hours began, which the tick has moved once they have.
+        due_at_ms=(row["due_at"] or row["ready_at"]) if held_reason == QUIET_HOURS else row["send_at"],
         parts_sent=0,
         parts_delivered=0,
         parts_in_doubt=0,
-        line=message.route.removeprefix("line:") if message.route.startswith("line:") else None,
+        route=row["home_route"],
+        line=bound_line(row["home_route"]),
         sender=None,
         attempts=0,
         error=None,
         sent_at_ms=None,
         delivered_at_ms=None,
+        cost_micro=0,
+        currency=None,
     )
 
 
@@ -207,19 +227,23 @@ def _remember(
     idempotency: IdempotencyKey,
     *,
     message_id: str | None = None,
-    answer: StoredAnswer | None = None,
+    status: int,
+    body: str | bytes | None,
 ) -> None:
-    where = f"idempotency|body|{idempotency.scope}|{idempotency.key}"
     tx.run(
         "idempotency_put",
         scope=idempotency.scope,
         key=idempotency.key,
         fingerprint=idempotency.fingerprint,
         message_id=message_id,
-        status=answer.status if answer else None,
-        body=tx.seal(where, answer.body) if answer else None,
+        status=status,
+        body=tx.seal(_body_of(idempotency.scope, idempotency.key), body),
         created_at=tx.now_ms,
     )
+
+
+def _body_of(scope: str, key: str) -> str:
+    return f"idempotency|body|{scope}|{key}"
 
 
 def answered(tx: Tx, idempotency: IdempotencyKey) -> StoredAnswer | None:
@@ -227,14 +251,14 @@ def answered(tx: Tx, idempotency: IdempotencyKey) -> StoredAnswer | None:
     known = _known(tx, idempotency)
     if known is None or known["body"] is None:
         return None
-    where = f"idempotency|body|{idempotency.scope}|{idempotency.key}"
+    where = _body_of(idempotency.scope, idempotency.key)
     return StoredAnswer(known["status"], tx.unseal(where, known["body"]) or b"")
 
 
 def keep_answer(tx: Tx, idempotency: IdempotencyKey, answer: StoredAnswer) -> None:
     """Remember the answer of a POST that makes no message."""
     if _known(tx, idempotency) is None:
-        _remember(tx, idempotency, answer=answer)
+        _remember(tx, idempotency, status=answer.status, body=answer.body)
 
 
 # ------------------------------------------------------------------ reads

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from gateway.store import alert_readings, hardware, ledger
 from gateway.store.convert import load_line
+from gateway.store.glance import in_doubt
 from gateway.store.noted import Committed
 from gateway.store.rows import LineRow, View
 from gateway.store.sqlite_file import SqliteFile
@@ -34,13 +35,15 @@ class LineReading:
 class Readings:
     """How things stand. ``states`` counts messages by state, empty for a viewer who sees the sandbox only.
 
-    ``waits_since_ms`` is since when the oldest text waits whose turn could come, by whether it is the sandbox's.
+    ``waits_since_ms`` is since when the oldest text waits whose turn could come, ``in_doubt`` counts the texts of which
+    nobody knows whether they went out; both by whether they are the sandbox's.
     """
 
     at_ms: int
     lines: tuple[LineReading, ...] = ()
     states: dict[str, int] = field(default_factory=dict)
     waits_since_ms: dict[bool, int] = field(default_factory=dict)
+    in_doubt: dict[bool, int] = field(default_factory=dict)
 
 
 class Metering:
@@ -77,7 +80,7 @@ def read(tx: Tx, view: View) -> Readings:
     if not view.sandbox_only:
         # Kept for a tenant as a whole: what of it is the sandbox's is not known.
         states = {row["state"]: row["n"] for row in tx.rows("state_counts", tenant=view.tenant)}
-    return Readings(tx.now_ms, lines, states, _oldest(tx, view))
+    return Readings(tx.now_ms, lines, states, _oldest(tx, view), in_doubt(tx, view))
 
 
 def _oldest(tx: Tx, view: View) -> dict[bool, int]:

@@ -43,6 +43,7 @@ SEEN = "notifications_seen"
 SEEN_EVERY = 10_000
 """Events after which that is written down though none was of a notification: bounds the first look after a start."""
 
+ENDED_UNSENT = frozenset({MessageState.FAILED, MessageState.EXPIRED, MessageState.CANCELLED})
 CALLED_OFF = MessageError(
     "cancelled", "The batch was taken back", "Nobody is told by another channel of what a person took back."
 )
@@ -81,7 +82,15 @@ def carried(tx: Tx, due: Due, attempt_id: str, message_id: str) -> None:
     ):
         return
     _put_attempt(tx, due, attempt_id, status="queued", tries=1, message_id=message_id)
+    text = tx.one("message_by_id", id=message_id)
+    if text is not None and MessageState(text["state"]) in ENDED_UNSENT and _nobody_said_yes(tx, text):
+        # A crash lay between: it ended before it was known whom it speaks to.
+        unreleased(tx, text)
     message_moved(tx, message_id)
+
+
+def _nobody_said_yes(tx: Tx, text: Row) -> bool:
+    return tx.one("approval_not_given", tenant=text["tenant"], subject=text["id"]) is not None
 
 
 def admitted_before(tx: Tx, scope: str, key: str) -> str | None:
@@ -261,6 +270,14 @@ def _call_off(tx: Tx, message_id: str, error: MessageError) -> None:
         _move(tx, row, move)
 
 
+def never_begun(tx: Tx, batch: Row, limit: int) -> int:
+    """End some of what a batch carries that nobody let go, expired texts too; returns how many were ended."""
+    rows = tx.rows("notifications_of_bulk_queued", tenant=batch["tenant"], bulk_id=batch["id"], limit=limit)
+    for row in rows:
+        _fail(tx, row, UNRELEASED)
+    return len(rows)
+
+
 def _changed(tx: Tx, attempt: Row, move: Move) -> dict[str, Any]:
     columns = {
         name: attempt[name] for name in ("id", "tenant", "notification_id", "step", "channel", "tries")
@@ -335,10 +352,13 @@ def _left_sending(tx: Tx, attempt: Row) -> None:
 def damaged(tx: Tx, notification_id: str) -> None:
     """End a notification whose stored words cannot be read: nothing of it may be sent."""
     row = tx.one("notification_by_id", id=notification_id)
-    if row is None:
-        return
+    if row is not None:
+        _fail(tx, row, error_of("internal_error"))
+
+
+def _fail(tx: Tx, row: Row, error: MessageError) -> None:
+    """End a notification at its present channel, whether that was tried or not."""
     attempt = tx.one("notification_attempt", id=row["id"], step=row["step"])
-    error = error_of("internal_error")
     tx.run(
         "notification_attempt_put",
         id=attempt["id"] if attempt else new_id(),

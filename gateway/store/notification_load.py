@@ -11,6 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.message import MessageError
+from gateway.store.convert import shown
+from gateway.store.crypto import DamagedRow
 from gateway.store.notification_rows import (
     Attempt,
     Bulk,
@@ -68,7 +70,7 @@ def load_due(tx: Tx, row: Row, attempt: Row | None) -> Due:
         sandbox=bool(row["sandbox"]),
         recipient=NotificationRecipient(**recipient),
         content=NotificationContent(
-            tx.unseal_text(_where("subject", row["id"]), row["subject"]),
+            load_subject(tx, row),
             tx.unseal_text(_where("body", row["id"]), row["body"]) or "",
             tx.unseal_text(_where("html", row["id"]), row["html"]),
         ),
@@ -83,6 +85,10 @@ def load_due(tx: Tx, row: Row, attempt: Row | None) -> Due:
         deadline_ms=row["deadline_at"],
         fallback_after_s=row["fallback_after_s"],
     )
+
+
+def load_subject(tx: Tx, row: Row) -> str | None:
+    return tx.unseal_text(_where("subject", row["id"]), row["subject"])
 
 
 def has_next(row: Row) -> bool:
@@ -115,7 +121,7 @@ def _attempt(tx: Tx, row: Row) -> Attempt:
         tries=row["tries"],
         message_id=row["message_id"],
         error=load_error(row["error"]),
-        detail=tx.unseal_text(detail_of(row["id"]), row["detail"]),
+        detail=shown(tx, detail_of(row["id"]), row["detail"]),
     )
 
 
@@ -134,7 +140,12 @@ def dump_remarks(tx: Tx, bulk: Bulk) -> bytes | None:
 
 
 def load_bulk(tx: Tx, row: Row, counts: list[Row]) -> Bulk:
-    remarks = json.loads(tx.unseal_text(f"notification_bulk|remarks|{row['id']}", row["remarks"]) or "{}")
+    """Read a bulk; what was said of single recipients is left out where it is damaged, and the rest served."""
+    try:
+        said = tx.unseal_text(f"notification_bulk|remarks|{row['id']}", row["remarks"])
+    except DamagedRow:
+        said = None
+    remarks = json.loads(said or "{}")
     return Bulk(
         id=row["id"],
         tenant=row["tenant"],

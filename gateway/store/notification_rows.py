@@ -41,6 +41,11 @@ class NotificationContent:
     body: str
     html: str | None
 
+    @property
+    def letter(self) -> str:
+        """Subject and text in one, as a reader of a letter has them."""
+        return f"{self.subject}\n{self.body}" if self.subject else self.body
+
 
 @dataclass(frozen=True, slots=True)
 class SmsChoices:

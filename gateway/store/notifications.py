@@ -15,7 +15,14 @@ from gateway.notification_flow import Channel, NotificationState, Verdict
 from gateway.store import notification_fate as fate
 from gateway.store.crypto import DamagedRow
 from gateway.store.messages import answered, keep_answer
-from gateway.store.notification_load import columns, dump_remarks, load_bulk, load_due, load_notification
+from gateway.store.notification_load import (
+    columns,
+    dump_remarks,
+    load_bulk,
+    load_due,
+    load_notification,
+    load_subject,
+)
 from gateway.store.notification_rows import Bulk, Due, NewNotification, Notification, Tried
 from gateway.store.rows import IdempotencyKey, Page, StoredAnswer, View
 from gateway.store.transaction import Row, Tx
@@ -133,6 +140,28 @@ def notification(tx: Tx, view: View, notification_id: str) -> Notification:
     return load_notification(tx, row)
 
 
+def untold(tx: Tx, message_id: str) -> str | None:
+    """Find the e-mail address behind a text where no letter went out, will, or may have; None: there is none."""
+    for carried in tx.rows("notification_attempts_of_message", message_id=message_id):
+        row = tx.one("notification_by_id", id=carried["notification_id"])
+        if row is None or row["state"] != "failed":
+            continue
+        attempts = tx.rows("attempts_of_notification", id=row["id"], tenant=row["tenant"])
+        if any(attempt["status"] == "in_doubt" for attempt in attempts):
+            continue
+        try:
+            return load_due(tx, row, None).recipient.email
+        except DamagedRow:
+            continue
+    return None
+
+
+def subject_of_bulk(tx: Tx, tenant: str, bulk_id: str) -> str | None:
+    """Read the subject of what goes by mail behind the texts of a batch: the same for all."""
+    row = tx.one("notification_of_bulk", tenant=tenant, bulk_id=bulk_id)
+    return None if row is None else load_subject(tx, row)
+
+
 def page(tx: Tx, view: View, where: NotificationFilter, page: tuple[int, str | None]) -> Page[Notification]:
     """List notifications newest first; ``page`` is (limit, id to continue after)."""
     limit, after = page
@@ -209,9 +238,6 @@ class Notifications:
             IdempotencyKeyReused.
         """
         return await self._units.write(lambda tx: finish_bulk(tx, bulk, idempotency, answer), crowd=True)
-
-    async def drop_bulk(self, bulk: Bulk) -> None:
-        await self._units.write(lambda tx: drop_bulk(tx, bulk), crowd=True)
 
     async def get(self, view: View, notification_id: str) -> Notification:
         """Raises NotFound."""

@@ -208,13 +208,14 @@ def _finished(tx: Tx, tally: _Tally) -> Report:
 
 
 def _names(tx: Tx, tally: _Tally, shown: Iterable[Keys]) -> dict[tuple[str, str | None], str | None]:
-    """Read what lines, keys, templates and batches are called."""
+    """Read what lines, keys, templates and batches are called, as far as the viewer may see them."""
     names: dict[tuple[str, str | None], str | None] = {}
     for keys in shown:
         for axis, key in zip(tally.asked.by, keys, strict=True):
             query = _NAMES.get(axis.dimension)
             if query is None or key is None or (axis.dimension, key) in names:
                 continue
-            row = tx.one(query, tenant=tally.view.tenant, id=key)
+            view = tally.view
+            row = tx.one(query, tenant=view.tenant, id=key, sandbox_only=int(view.sandbox_only))
             names[axis.dimension, key] = row["name"] if row is not None else None
     return names

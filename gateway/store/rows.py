@@ -136,7 +136,7 @@ class Pace:
     rests_until_ms: int | None = None
     """The line's own quiet hours: until then it carries only what is urgent."""
     tariff: Tariff | None = None
-    budget: Budget | None = None
+    budgets: tuple[Budget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gateway.message import Message
+from gateway.message import Message, Notify
 from gateway.representation import Json, rfc3339
 from gateway.store.convert import DAMAGED, load_key, load_message
 from gateway.store.crypto import DamagedRow
@@ -294,8 +294,13 @@ def _row(tx: Tx, row: Row, text: str | None, values: dict[str, str]) -> Schedule
 
 
 def _load_run(tx: Tx, row: Row) -> ScheduleRun:
-    where = f"schedule_run|refusals|{row['schedule_id']}|{row['occurrence_at']}"
-    refusals = tx.unseal_text(where, row["refusals"])
+    """Read a run; why single recipients were refused is left out where it is damaged, and the rest served."""
+    try:
+        refusals = tx.unseal_text(
+            f"schedule_run|refusals|{row['schedule_id']}|{row['occurrence_at']}", row["refusals"]
+        )
+    except DamagedRow:
+        refusals = None
     return ScheduleRun(
         occurrence_ms=row["occurrence_at"],
         state=row["state"],
@@ -416,8 +421,16 @@ def _moved_times(row: Row, to: Rescheduling, now_ms: int) -> dict[str, Any]:
     start_ms = row["created_at"] if row["send_at"] is None else row["send_at"]
     valid_ms = row["expires_at"] - start_ms if to.valid_for_s is None else to.valid_for_s * 1000
     if to.send_at_ms is None:
-        kept = {name: row[name] for name in ("send_at", "due_at", "held_reason")}
+        kept = {name: row[name] for name in ("send_at", "due_at", "held_reason", "late_at")}
         return {**kept, "expires_at": start_ms + valid_ms}
     # A time that is past means now: the tick makes it ready, with everything that belongs to becoming ready.
     start_ms = max(to.send_at_ms, now_ms)
-    return {"send_at": start_ms, "due_at": start_ms, "held_reason": None, "expires_at": start_ms + valid_ms}
+    return {
+        "send_at": start_ms,
+        "due_at": start_ms,
+        "held_reason": None,
+        "expires_at": start_ms + valid_ms,
+        "late_at": None
+        if row["notify"] is None
+        else Notify(**json.loads(row["notify"])).late_at_ms(start_ms),
+    }

@@ -293,9 +293,11 @@ class Suppressions:
     ) -> Page[SuppressionRow]:
         return await self._units.read(lambda tx: suppressions(tx, view, where, (limit, after)))
 
-    async def fact(self, tenant: str, number: str) -> SuppressionFact | None:
-        """Say whether a number wants no texts."""
-        return await self._units.read(lambda tx: is_suppressed(tx, tenant, number))
+    async def fact(self, view: View, number: str) -> SuppressionFact | None:
+        """Say whether a number wants no texts, to a viewer who may see the wish."""
+        if view.sandbox_only and not is_sandbox_number(number):
+            return None
+        return await self._units.read(lambda tx: is_suppressed(tx, view.tenant, number))
 
     async def lift(self, view: View, suppression_id: str, by: str, reason: str) -> SuppressionRow:
         """Take a wish back by hand. Raises NotFound."""

@@ -161,6 +161,11 @@ def delete(tx: Tx, view: View, template_id: str) -> None:
 
 
 def get(tx: Tx, view: View, template_id: str, version: int | None = None) -> TemplateRow:
+    return _load(tx, _viewed(tx, view, template_id, version))
+
+
+def _viewed(tx: Tx, view: View, template_id: str, version: int | None = None) -> Row:
+    """Find a version, or the newest. Raises NotFound."""
     row = tx.one(
         "template_as_version",
         id=template_id,
@@ -170,7 +175,7 @@ def get(tx: Tx, view: View, template_id: str, version: int | None = None) -> Tem
     )
     if row is None:
         raise NotFound
-    return _load(tx, row)
+    return row
 
 
 def page(tx: Tx, view: View, limit: int, after: str | None) -> Page[TemplateRow]:
@@ -187,7 +192,7 @@ def page(tx: Tx, view: View, limit: int, after: str | None) -> Page[TemplateRow]
 def versions(tx: Tx, view: View, template_id: str, page: tuple[int, str | None]) -> Page[TemplateRow]:
     """List versions newest first; ``page`` is (limit, id of the version to continue after). Raises NotFound."""
     limit, after = page
-    get(tx, view, template_id)
+    _viewed(tx, view, template_id)
     rows = tx.rows(
         "template_versions_page",
         id=template_id,

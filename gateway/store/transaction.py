@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlite_utils import Database
 
 from gateway.policy.rules import Rules
-from gateway.store.crypto import KeyRing
+from gateway.store.crypto import DamagedRow, KeyRing, KeyRingError
 from gateway.store.noted import Noted
 from gateway.store.queries import QUERIES
 from gateway.store.rows import RetryRule
@@ -23,16 +24,22 @@ from gateway.store.rows import RetryRule
 if TYPE_CHECKING:
     from gateway.store.ledger import Calendar
 
+log = structlog.get_logger(__name__)
+
 Row = sqlite3.Row
 
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What every unit is given: the keys that seal, how failures are tried again, and what the organisation decided."""
+    """What every unit is given: the keys that seal, how failures are tried again, and what the organisation decided.
+
+    ``damaged``: the sealed values that the log was told of.
+    """
 
     ring: KeyRing
     retry: RetryRule
     rules: Rules
+    damaged: set[str] = field(default_factory=set)
 
 
 class Group:
@@ -78,7 +85,7 @@ class Tx:
     """One unit: a SAVEPOINT of the writer's transaction, or one read."""
 
     __slots__ = (
-        "_conn", "batch_counts", "counts", "group", "noted", "now_ms", "retry", "ring", "rules", "touched"
+        "_conn", "_damaged", "batch_counts", "counts", "group", "noted", "now_ms", "retry", "ring", "rules", "touched"
     )  # fmt: skip
 
     def __init__(self, db: Database, house: House, now_ms: int, group: Group | None = None) -> None:
@@ -88,6 +95,7 @@ class Tx:
         self.counts: Counter[tuple[str, str]] = Counter()
         self.batch_counts: Counter[tuple[str, str, str]] = Counter()
         self.ring = house.ring
+        self._damaged = house.damaged
         self.now_ms = now_ms
         self.retry = house.retry
         self.rules = house.rules
@@ -145,8 +153,29 @@ class Tx:
         return self.ring.seal(where, value.encode() if isinstance(value, str) else value)
 
     def unseal(self, where: str, sealed: bytes | None) -> bytes | None:
-        return None if sealed is None else self.ring.open(where, sealed)
+        """Decrypt a column value. Raises DamagedRow; the log is told of each damaged value once."""
+        if sealed is None:
+            return None
+        try:
+            return self.ring.open(where, sealed)
+        except (DamagedRow, KeyRingError) as error:
+            # The store opens only with every key that has sealed something here: an unknown one is damage as well.
+            raise self._damage(where) from error
 
     def unseal_text(self, where: str, sealed: bytes | None) -> str | None:
+        """Decrypt a column value that is text. Raises DamagedRow."""
         value = self.unseal(where, sealed)
-        return None if value is None else value.decode()
+        try:
+            return None if value is None else value.decode()
+        except UnicodeDecodeError as error:
+            raise self._damage(where) from error
+
+    def _damage(self, where: str) -> DamagedRow:
+        if where not in self._damaged:
+            self._damaged.add(where)
+            log.error(
+                "store.row_damaged",
+                where=where,
+                hint="it was changed outside the gateway; the rest is served",
+            )
+        return DamagedRow(where)

@@ -25,6 +25,7 @@ from gateway.store.protocol import NotFound
 from gateway.web.form_errors import by_field, judged
 from gateway.web.forms import read_form
 from gateway.web.frame import Page, see_other, show
+from gateway.web.names import keys_of
 from gateway.web.shown import Look
 from gateway.web.words import gettext as _
 from gateway.web.words import mark
@@ -68,7 +69,7 @@ async def _index(call: Call, errors: Mapping[str, str]) -> web.Response:
     room = call.services.store.approvals
 
     async def approvals() -> Mapping[str, object]:
-        names = {key.id: key.name for key in await call.services.store.keys(call.caller.tenant)}
+        names = {key.id: key.name for key in await keys_of(call)}
         pending = await room.page(call.view, "pending", _PENDING, None)
         found = [await _waiting(call, row, names) for row in pending.items]
         page = await room.page(call.view, None, _DECIDED, after)
@@ -141,4 +142,9 @@ ROUTES = (
     Route("GET", _HERE, index, _SCOPE, "What waits for a second person", media_type=_HTML),
     Route("POST", f"{_HERE}/{{id}}/approve", approve, _SCOPE, "Approve", 303, media_type=_HTML),
     Route("POST", f"{_HERE}/{{id}}/reject", reject, _SCOPE, "Reject", 303, media_type=_HTML),
+    # What a form answers is refreshed, and reloaded, at the form's own address.
+    Route(
+        "GET", f"{_HERE}/{{id}}/approve", index, _SCOPE, "What waits for a second person", media_type=_HTML
+    ),
+    Route("GET", f"{_HERE}/{{id}}/reject", index, _SCOPE, "What waits for a second person", media_type=_HTML),
 )

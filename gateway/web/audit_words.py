@@ -53,6 +53,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "approval.rejected": mark("Rejected what waited"),
     "message.resolved": mark("Decided a message in doubt"),
     "message.opt_out_overridden": mark("Texted somebody who asked for no texts"),
+    "conversation.exported": mark("Took a conversation as a file"),
     "messages.exported": mark("Took messages as a file"),
     "batch.exported": mark("Took a batch as a file"),
     "evidence.taken": mark("Took evidence with numbers and texts"),

@@ -7,7 +7,7 @@ Source: the notes on what people see, *Batches*; rules API-3, CNT-2, CNT-3.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast, get_args
@@ -21,7 +21,7 @@ from gateway.errors import CATALOGUE, GatewayError, field_error
 from gateway.http.batch_files import XLSX, ReadAs
 from gateway.http.batch_intake import asked_of, check_rights
 from gateway.http.batch_models import StreamQuery
-from gateway.http.batches import rejected_csv
+from gateway.http.batches import Rejections, rejected_csv
 from gateway.http.call import Call
 from gateway.http.route import Route
 from gateway.intake.delimiter import DELIMITERS, Delimiter
@@ -43,6 +43,8 @@ _SCOPE = "batches:write"
 _NEW = "/batches/new"
 _HERE = "/batches"
 _SHOWN_REJECTED = 20
+_PIECE = 500
+"""Rows of a file that are written at once."""
 _LISTED = 100
 """Groups and templates to choose from; who has more of them sends over the API."""
 
@@ -277,7 +279,7 @@ async def _checked(call: Call, draft: Draft, errors: Mapping[str, str], at: str 
         "job": job,
         "runs": runs,
         "found": found,
-        "groups": grouped(found.rejections) if found is not None else (),
+        "groups": grouped(found.causes) if found is not None else (),
         "rejected": found.rejections[:_SHOWN_REJECTED] if found is not None else (),
         "approval": await _needs_approval(call, job),
         "errors": errors,
@@ -330,18 +332,22 @@ def _time(call: Call, written: str) -> int:
     return at_ms
 
 
-async def rejected(call: Call) -> web.Response:
-    """Give the rows that would not be sent, each with its reason."""
+async def rejected(call: Call) -> web.StreamResponse:
+    """Give the rows that would not be sent, each with its reason: the first of them where they are very many."""
     draft = drafts_of(call).of(call)
     found = draft.job.checked if draft.job is not None else None
     if found is None:
         raise GatewayError("not_found", "This list was not checked. Go back to it and check it.")
-    return rejected_csv(found.rejections, "rejected.csv")
+    return await rejected_csv(call, "rejected.csv", lambda: _pieces(found.rejections))
 
 
-def grouped(rejections: list[Rejection]) -> tuple[tuple[int, str], ...]:
-    """Count rejected rows by cause, in words, the most frequent first."""
-    counts = Counter(one.code for one in rejections)
+async def _pieces(rows: Sequence[Rejection]) -> Rejections:
+    for first in range(0, len(rows), _PIECE):
+        yield rows[first : first + _PIECE]
+
+
+def grouped(counts: Counter[str]) -> tuple[tuple[int, str], ...]:
+    """Say how many rows were rejected by cause, in words, the most frequent first."""
     return tuple((n, cause(code, n)) for code, n in counts.most_common())
 
 
@@ -368,9 +374,12 @@ ROUTES = (
     Route("POST", _NEW, take_pasted, _SCOPE, "Take numbers or a group", 303, media_type=_HTML),
     Route("GET", f"{_NEW}/sample.csv", sample, _SCOPE, "A file to begin with", media_type="text/csv"),
     Route("POST", f"{_NEW}/file", take_file, _SCOPE, "Take a file", 303, media_type=_HTML),
+    # What a form answers is refreshed, and reloaded, at the form's own address.
+    Route("GET", f"{_NEW}/file", whom, _SCOPE, "New batch, step 1: whom", media_type=_HTML),
     Route("GET", f"{_NEW}/{{draft}}", what, _SCOPE, "New batch, step 2: what", media_type=_HTML),
     Route("POST", f"{_NEW}/{{draft}}", write, _SCOPE, "Take the text", 303, media_type=_HTML),
     Route("GET", f"{_NEW}/{{draft}}/check", checked, _SCOPE, "New batch, step 3: check", media_type=_HTML),
     Route("POST", f"{_NEW}/{{draft}}/send", send, _SCOPE, "New batch, step 4: send", 303, media_type=_HTML),
+    Route("GET", f"{_NEW}/{{draft}}/send", checked, _SCOPE, "New batch, step 3: check", media_type=_HTML),
     Route("GET", f"{_NEW}/{{draft}}/rejected.csv", rejected, _SCOPE, "Rows not sent", media_type="text/csv"),
 )

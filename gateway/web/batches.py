@@ -29,6 +29,7 @@ from gateway.web.batch_causes import causes_of
 from gateway.web.batch_pace import paces_of
 from gateway.web.forms import read_form
 from gateway.web.frame import Page, see_other, show
+from gateway.web.names import names_of
 from gateway.web.once import FIELD, fresh, mark_of
 from gateway.web.shown import Tone
 from gateway.web.words import gettext as _
@@ -174,8 +175,7 @@ async def _template_name(call: Call, row: BatchRow) -> str:
 
 
 async def _author(call: Call, row: BatchRow) -> str:
-    keys = await call.services.store.keys(call.caller.tenant)
-    return next((key.name for key in keys if key.id == row.key_id), row.key_id)
+    return (await names_of(call)).actor(f"key:{row.key_id}")
 
 
 async def pause(call: Call) -> web.Response:

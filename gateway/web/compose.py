@@ -302,7 +302,7 @@ def _send_at(written: str, zone: str, now_ms: int) -> str | None:
     try:
         local = datetime.fromisoformat(written)
         at = local.astimezone() if not zone else local.replace(tzinfo=ZoneInfo(zone))
-    except (ValueError, OSError, LookupError):
+    except (ValueError, OverflowError, OSError, LookupError):
         detail = _("There is no such time or time zone. Write them like 2026-11-21 09:00 and Europe/London.")
         raise field_error("send_at_invalid", detail, "send_at") from None
     if at.timestamp() * 1000 < now_ms:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress as suppress_refusal
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -20,11 +20,13 @@ from aiohttp import web
 from gateway.draft import MessageDraft
 from gateway.errors import CATALOGUE, GatewayError
 from gateway.http.call import Call
+from gateway.http.csv_file import Cells, csv_file
 from gateway.http.models import SendMessage
 from gateway.http.parsing import fingerprint
 from gateway.http.people_numbers import read_number
 from gateway.http.route import Route, forbidden, scope_of
-from gateway.message import Inbound
+from gateway.message import Inbound, Message
+from gateway.representation import rfc3339
 from gateway.store.conversations import Conversation, Said, Wanted
 from gateway.store.people_rows import Wish
 from gateway.store.protocol import NotFound
@@ -32,7 +34,7 @@ from gateway.store.rows import IdempotencyKey, LineRow
 from gateway.web import once
 from gateway.web.form_errors import by_field, judged
 from gateway.web.forms import read_form
-from gateway.web.frame import Page, see_other, show
+from gateway.web.frame import HIDDEN, Page, see_other, show
 from gateway.web.shown import number as grouped
 from gateway.web.words import gettext as _
 from gateway.web.words import mark
@@ -161,7 +163,7 @@ async def _page(call: Call, number: str, answer: Answer, status: int = 200) -> w
     before = call.request.rel_url.query.get("before") or None
     said, fact, name, lines = await asyncio.gather(
         _said(call, number, before),
-        call.services.store.suppressions.fact(call.caller.tenant, number),
+        call.services.store.suppressions.fact(call.view, number),
         _name(call, number),
         _lines(call),
     )
@@ -199,8 +201,9 @@ async def _page(call: Call, number: str, answer: Answer, status: int = 200) -> w
 async def _said(call: Call, number: str, before: str | None) -> Said:
     room = call.services.store.conversations
     said = await room.said(call.view, number, (SHOWN, before), with_sent=call.caller.may("messages:read"))
-    # A browser that only fetches ahead shows nothing to anybody.
-    looked_at = before is None and call.request.method == "GET" and "Sec-Purpose" not in call.request.headers
+    # A browser that only fetches ahead, or a tab in the background, shows nothing to anybody.
+    unseen = any(name in call.request.headers for name in ("Sec-Purpose", HIDDEN))
+    looked_at = before is None and call.request.method == "GET" and not unseen
     if said.unread and said.newest_received and looked_at:
         await room.seen(call.view, number, said.newest_received)
     return said
@@ -230,6 +233,50 @@ async def answer(call: Call) -> web.Response:
     return see_other(call, f"{path_of(number)}#end")
 
 
+_COLUMNS = ("at", "direction", "number", "text", "parts", "state", "error", "line", "id")
+_FILE_ROWS = 500
+
+
+async def export(call: Call) -> web.StreamResponse:
+    """Give all that was said with a number as a file, the newest first; whose it was does not stand in the trail."""
+    number = _number(call)
+    await call.record("conversation.exported")
+    return await csv_file(call, "conversation.csv", _COLUMNS, _pieces(call, number))
+
+
+async def _pieces(call: Call, number: str) -> AsyncIterator[Iterable[Cells]]:
+    room, now_ms = call.services.store.conversations, call.services.clock.now_ms()
+    with_sent, before = call.caller.may("messages:read"), None
+    while True:
+        said = await room.said(call.view, number, (_FILE_ROWS, before), with_sent=with_sent)
+        yield (_cells(item, number, now_ms) for item in reversed(said.items))
+        before = said.older
+        if before is None:
+            return
+
+
+def _cells(item: Inbound | Message, number: str, now_ms: int) -> Cells:
+    if isinstance(item, Inbound):
+        text = item.text if item.text is not None else _(KINDS.get(item.type, ""))
+        state = "received" if item.complete else "incomplete"
+        return (
+            rfc3339(item.received_at_ms),
+            "inbound",
+            number,
+            text,
+            item.parts,
+            state,
+            None,
+            item.line,
+            item.id,
+        )
+    error = item.error.title if item.error else None
+    return (
+        rfc3339(item.created_at_ms), "outbound", number, item.text, item.parts, item.shown_state(now_ms), error,
+        item.line, item.id,
+    )  # fmt: skip
+
+
 async def suppress(call: Call) -> web.Response:
     """Keep that this number wants no texts; what waits for it is cancelled."""
     await read_form(call)
@@ -257,6 +304,7 @@ ROUTES = (
     Route("POST", "/conversations", try_it, "messages:send", "Write to the number that answers", 303, media_type=_HTML),
     Route("GET", _ONE, conversation, "inbound:read", "What was said with a number", media_type=_HTML),
     Route("POST", _ONE, answer, "messages:send", "Answer", 303, media_type=_HTML),
+    Route("GET", f"{_ONE}/messages.csv", export, "inbound:read", "What was said, as CSV", media_type="text/csv"),
     Route(
         "POST", f"{_ONE}/suppress", suppress, "suppressions:manage", "Text this number no more", 303,
         media_type=_HTML,

@@ -111,6 +111,15 @@ class DeviceCard:
         return self.phone.last_seen_ms if self.phone is not None else None
 
 
+def newer_app(call: Call, card: DeviceCard) -> str | None:
+    """Name the version of the app that this gateway brings, where the phone has an older one."""
+    health = card.row.health if card.row is not None else None
+    actions = call.services.device_actions
+    if health is None or health.app_code is None or actions is None:
+        return None
+    return actions.newer_app(health.app_code)
+
+
 def way_of(device: DeviceRow) -> str:
     """Say how a device is attached, for a person."""
     if device.emulated:

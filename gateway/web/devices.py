@@ -20,7 +20,15 @@ from gateway.http.modem_restart import restart_modem
 from gateway.http.route import Route
 from gateway.http.services import DeviceStep
 from gateway.store.protocol import NotFound
-from gateway.web.device_cards import DeviceCard, find_device, locked_for_good, pin_form, read_devices
+from gateway.web.device_cards import (
+    DeviceCard,
+    find_device,
+    locked_for_good,
+    newer_app,
+    pin_form,
+    read_devices,
+)
+from gateway.web.device_log import asked_of_log, log_of
 from gateway.web.form_errors import judged
 from gateway.web.forms import read_form
 from gateway.web.frame import Page, see_other, show
@@ -98,16 +106,27 @@ async def _one(call: Call, error: GatewayError | None) -> web.Response:
     async def device() -> Mapping[str, object]:
         now = await find_device(call, card.id) or card
         happened = await call.services.store.hardware_history.happened(call.view, now.id, _HISTORY)
-        return {"card": now, "steps": steps_shown(now.steps), "happened": happenings_shown(happened)}
+        return {
+            "card": now,
+            "newer_app": newer_app(call, now),
+            "steps": steps_shown(now.steps),
+            "happened": happenings_shown(happened),
+        }
 
     async def pin() -> Mapping[str, object]:
         now = await find_device(call, card.id) or card
         return {"card": now, "pin": pin_form(now, pins_wanted(call)), "locked": locked_for_good(now)}
 
+    asked = asked_of_log(call.request.rel_url.query)
+
+    async def log() -> Mapping[str, object]:
+        now = await find_device(call, card.id) or card
+        return {"card": now, "log_lines": log_of(call, now, asked.word)}
+
     done = _DONE.get(call.request.rel_url.query.get("done", ""), "")
-    values = {"done": _(done) if done and error is None else "", "problem": error}
+    values = {"done": _(done) if done and error is None else "", "problem": error, "log_asked": asked}
     title = _("Device %(name)s") % {"name": card.name}
-    page = Page("device.html", title, values, {"pin": pin, "device": device}, _HERE)
+    page = Page("device.html", title, values, {"pin": pin, "device": device, "log": log}, _HERE)
     return await show(call, page, 422 if error is not None else 200)
 
 

@@ -26,7 +26,7 @@ FAMILIES = (
         mark("Texts: each change, and received ones"),
         (
             ("message.received", mark("A text came in")),
-            ("message.queued", mark("A text was accepted, or waits again")),
+            ("message.queued", mark("A text was accepted, or may go after a hold")),
             ("message.held", mark("A text waits for a person")),
             ("message.submitting", mark("A line has taken a text")),
             ("message.sent", mark("The network took a text")),

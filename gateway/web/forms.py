@@ -37,7 +37,7 @@ def check_token(call: Call, given: str) -> None:
         GatewayError: ``csrf_failed``.
     """
     expected = call.session.form_token if call.session is not None else ""
-    if not expected or not hmac.compare_digest(expected.encode(), given.encode()):
+    if not expected or not hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass")):
         raise GatewayError(
             "csrf_failed",
             "This form is of another session. Load the page again and press the button once more.",

@@ -8,7 +8,7 @@ Source: rules API-17 (headers of pages); the notes on what people see, *How it i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,7 +17,6 @@ from urllib.parse import quote, urlencode
 
 import jinja2
 from aiohttp import web
-from markupsafe import Markup
 
 from gateway.draft import Caller
 from gateway.errors import GatewayError
@@ -46,6 +45,12 @@ HEADERS = {
 
 REGIONS = BY_ITSELF
 """Header by which the script asks for regions of the page it shows, by id."""
+
+SEEN = "X-Seen"
+"""Header in which the script says which row is the newest that the list before the person shows."""
+
+HIDDEN = "X-Hidden"
+"""Header of what a page asks for by itself while it lies in the background: nobody looks at the answer."""
 
 COUNTS = "counts"
 """The region of the frame itself: the figures in its header."""
@@ -94,9 +99,20 @@ async def show(call: Call, page: Page, status: int = 200) -> web.Response:
     if asked is None:
         return _answer(call.request, await _text(call, page, regions, whole=True), status)
     wanted = {name: regions[name] for name in asked.split(",") if name in regions}
-    same = (call.session, call.request.rel_url.raw_path_qs, tuple(wanted), words.language(), _prefix.get())
     making = partial(_text, call, page, wanted, whole=False)
-    return _answer(call.request, await call.request.app[SHARED].make(same, making), status)
+    if call.request.method != "GET":
+        # What a form brings is its own: another tab's form at the same address says something else.
+        return _answer(call.request, await making(), status)
+    text = await call.request.app[SHARED].make(_what_is_shown(call, wanted), making)
+    return _answer(call.request, text, status)
+
+
+def _what_is_shown(call: Call, wanted: Iterable[str]) -> Hashable:
+    """Name all that an answer depends on, but the time: who asks, for what, in which words, and what they see."""
+    request = call.request
+    seen = request.headers.get(SEEN, "")
+    who = (call.caller, call.session)
+    return who, request.rel_url.raw_path_qs, tuple(wanted), seen, words.language(), _prefix.get()
 
 
 async def _text(call: Call, page: Page, regions: Mapping[str, Load], *, whole: bool) -> str:
@@ -229,7 +245,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.globals["event_types"] = " ".join(name for name in get_args(EventName) if "*" not in name)
-    environment.globals.update(link=link, asset=asset, language=words.language, Markup=Markup)
+    environment.globals.update(link=link, asset=asset, language=words.language)
     environment.filters.update(shown.FILTERS)
     environment.globals.update(shown.GLOBALS)
     # Macros as a global: blocks that are rendered alone do not run the imports of their template.

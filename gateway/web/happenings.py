@@ -24,11 +24,13 @@ _LOOKS = {
     "line.low_credit": Look(mark("No credit"), "warning", "warn"),
 }
 
-_CONFLICTS = {
+CONFLICTS = {
     "line_in_two_devices": mark("The same SIM was seen in two devices"),
     "paired_while_connected": mark("A phone with this identity wanted to pair while it was connected"),
     "two_phones_with_one_identity": mark("Two phones say that they are this one"),
+    "spoke_for_another_device": mark("It told of a text that another device was given; it was not believed"),
 }
+"""Why ``device.conflict`` was told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +65,4 @@ def _why(reason: str | None) -> str:
     if reason is None:
         return ""
     entry = CATALOGUE.get(reason)
-    return entry.title if entry is not None else _CONFLICTS.get(reason, reason)
+    return entry.title if entry is not None else CONFLICTS.get(reason, reason)

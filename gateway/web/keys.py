@@ -25,7 +25,7 @@ from gateway.store.rows import KeyRow
 from gateway.web import once
 from gateway.web.form_errors import WHOLE, by_field, judged
 from gateway.web.forms import read_form
-from gateway.web.frame import Page, link, see_other, show
+from gateway.web.frame import REGIONS, Page, link, see_other, show
 from gateway.web.scope_words import ALL, GROUPS, NOT_YET, SENTENCES, Group
 from gateway.web.words import gettext as _
 from gateway.web.words import mark
@@ -180,7 +180,8 @@ async def confirm(call: Call) -> web.Response:
     row = await changeable(call, call.id())
     uses = call.services.store.key_use
     odd = [each for each in await uses.odd(row.tenant) if each.key_id == row.id]
-    if not all(each.seen for each in odd):
+    # What the page asks for by itself does not show them.
+    if REGIONS not in call.request.headers and not all(each.seen for each in odd):
         await uses.seen(row.id)
     values = {
         "shown": _shown(call, row, odd),
@@ -261,5 +262,7 @@ ROUTES = (
     Route("POST", HERE, create, _SCOPE, "Make a key", media_type=_HTML),
     Route("GET", _ONE, confirm, _SCOPE, "A key, to be replaced or revoked", media_type=_HTML),
     Route("POST", f"{_ONE}/rotate", rotate, _SCOPE, "Replace a key", media_type=_HTML),
+    # What a form answers is refreshed, and reloaded, at the form's own address.
+    Route("GET", f"{_ONE}/rotate", confirm, _SCOPE, "The page of the key", media_type=_HTML),
     Route("POST", f"{_ONE}/revoke", revoke, _SCOPE, "Revoke a key", 303, media_type=_HTML),
 )

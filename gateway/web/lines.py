@@ -265,6 +265,8 @@ def _at_field(name: str, detail: str) -> str:
 
 _NUMBERS = ("per_minute", "per_hour", "per_day", "per_month", "recipients_per_month")
 _TEXTS = ("label", "number", "quiet_hours")
+_DIGITS_MOST = 18
+"""More than any limit may have; what is longer still is no number (and Python reads none of 5,000 digits)."""
 
 
 def _as_typed(row: LineRow) -> dict[str, str]:
@@ -283,7 +285,8 @@ def _values(fields: MultiDict[str]) -> dict[str, object]:
     for name in _NUMBERS:
         if name in fields:
             typed = fields[name].strip()
-            values[name] = None if not typed else int(typed) if typed.isascii() and typed.isdigit() else typed
+            is_whole = typed.isascii() and typed.isdigit() and len(typed) <= _DIGITS_MOST
+            values[name] = int(typed) if is_whole else typed or None
     if "pool" in fields:
         values["pool"] = [name for name in fields["pool"].replace(",", " ").split() if name]
     if values.get("number"):

@@ -16,7 +16,7 @@ from gateway.http.call import Call
 from gateway.http.messages import decide, document_of
 from gateway.http.route import Route
 from gateway.lifecycle import Conflict, Happening
-from gateway.message import Message, MessageState
+from gateway.message import FINAL_STATES, Message, MessageState
 from gateway.web import resending
 from gateway.web.evidence import status_meaning
 from gateway.web.evidence_file import attached
@@ -87,7 +87,8 @@ async def _story(call: Call, message_id: str) -> Mapping[str, object]:
     facts = Facts(message, now_ms, parts, eta, names.line(message.line), who_cancelled(entries, names))
     told = call.caller.may("webhooks:manage")
     hooks = {hook.id: hook.url for hook in await store.webhooks(call.view)} if told else {}
-    deliveries = await store.deliveries_of(message_id) if told else ()
+    of_all = await store.deliveries_of(message_id) if told else ()
+    deliveries = [each for each in of_all if each.webhook_id in hooks]
     return {
         "message": message,
         "facts": facts,
@@ -101,7 +102,9 @@ async def _story(call: Call, message_id: str) -> Mapping[str, object]:
         "meaning": status_meaning,
         "cause_of": cause_of,
         "hooks": hooks,
-        "deliveries": [d for d in deliveries if d.webhook_id in hooks],
+        "deliveries": deliveries,
+        # A wait before the next try, a part's report, a program that answers: no event tells of these.
+        "moves": message.state not in FINAL_STATES or any(each.state == "pending" for each in deliveries),
         "again": resending.can_be_sent_again(message),
         "helps": message.state in _AGAIN,
         "expired": message.expires_at_ms <= now_ms,

@@ -55,7 +55,10 @@ _CODES = (
     ("scts", mark("Taken by the message centre")),
     ("discharge_time", mark("Ended there")),
     ("device", mark("Device")),
+    ("signal_dbm", mark("Signal then")),
+    ("battery_percent", mark("Battery then")),
 )
+_UNITS = {"signal_dbm": "dBm", "battery_percent": "%"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,11 +275,9 @@ def _codes(entry: TimelineEntry) -> tuple[tuple[str, Markup], ...]:
         value = entry.detail.get(name)
         if value is None or value == "":
             continue
-        text = (
-            f"0x{value:02X}: {status_meaning(value)}"
-            if name == "tp_st" and isinstance(value, int)
-            else str(value)
-        )
+        text = f"{value} {_UNITS[name]}" if name in _UNITS else str(value)
+        if name == "tp_st" and isinstance(value, int):
+            text = f"0x{value:02X}: {status_meaning(value)}"
         shown.append((_(words), foreign(text, 500)))
     return tuple(shown)
 

@@ -18,10 +18,10 @@ from gateway.http.call import Call
 from gateway.http.parsing import make_cursor, read_cursor
 from gateway.http.route import Route
 from gateway.ids import new_id
-from gateway.message import Inbound, Message
+from gateway.message import Inbound, Message, MessageState
 from gateway.store.protocol import NotFound
 from gateway.store.searching import Found
-from gateway.web.frame import Page, link, see_other, show
+from gateway.web.frame import SEEN, Page, link, see_other, show
 from gateway.web.message_filters import NAMES, Filters, filters_of, reference_or_words, wanted_of
 from gateway.web.names import Names, keys_of, lines_of, names_of
 from gateway.web.search import STATE_NAMES
@@ -32,9 +32,6 @@ from gateway.web.words import mark, ngettext
 LIST = "web-messages"
 ROWS = 50
 _NEW_MOST = 99
-
-SEEN = "X-Seen"
-"""The header in which the script says which row is the newest that the person sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +49,10 @@ class Row:
     parts: int
     look: Look
     cause: str
+
+
+_MAY_RETURN = frozenset({MessageState.SUBMITTING, MessageState.IN_DOUBT})
+"""From these a text can go back to the queue, and no event tells of that."""
 
 
 async def page(call: Call) -> web.Response:
@@ -133,6 +134,7 @@ async def _rows(call: Call, found: Found, filters: Filters) -> Mapping[str, obje
         older = link("/messages", **{**filters.query, "cursor": cursor})
     return {
         "rows": [row_of(item, names, now_ms) for item in found.items],
+        "may_return": any(isinstance(item, Message) and item.state in _MAY_RETURN for item in found.items),
         "older": older,
         "looked": found.looked,
         "stopped": found.stopped,

@@ -23,7 +23,7 @@ from gateway.web.words import ngettext
 Tone = Literal["bad", "warn"]
 
 SHOWN = 5
-"""More than five things are a page of their own: the doctor's."""
+"""More findings than these stand on a page of their own, the doctor's. What is no finding is listed nowhere else."""
 
 _COUNTED = 100
 
@@ -53,17 +53,34 @@ class Need:
     acts: tuple[Act, ...] = ()
 
 
-async def needs(call: Call) -> tuple[Need, ...]:
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What needs a person: ``shown`` here, worst first, and how many findings ``more`` only the doctor lists."""
+
+    shown: tuple[Need, ...]
+    more: int
+
+    @property
+    def count(self) -> int:
+        """How many things that are."""
+        return len(self.shown) + self.more
+
+
+async def needs(call: Call) -> Needs:
     """List what needs a person now, of what the caller may see."""
-    found: list[Need] = []
-    if call.caller.may("lines:read"):
-        found += await _of_hardware(call)
+    findings = await _of_hardware(call) if call.caller.may("lines:read") else []
+    rest: list[Need] = []
     if call.caller.may("messages:read"):
-        found += await _in_doubt(call)
-        found += await _held(call)
+        rest += await _in_doubt(call)
+        rest += await _held(call)
     if call.caller.may("suppressions:manage") and call.caller.may("inbound:read"):
-        found += await _suspected(call)
-    return tuple(sorted(found, key=lambda need: need.tone != "bad"))
+        rest += await _suspected(call)
+    shown = _worst_first([*_worst_first(findings)[:SHOWN], *rest])
+    return Needs(tuple(shown), max(len(findings) - SHOWN, 0))
+
+
+def _worst_first(found: list[Need]) -> list[Need]:
+    return sorted(found, key=lambda need: need.tone != "bad")
 
 
 async def _of_hardware(call: Call) -> list[Need]:

@@ -16,7 +16,7 @@ from gateway.doctor.phones import HOT_C
 from gateway.http.call import Call
 from gateway.http.line_limits import pace_of
 from gateway.http.route import Route
-from gateway.message import Message, MessageState
+from gateway.message import Message
 from gateway.policy.rules import PaceDefaults
 from gateway.store.glance import Today
 from gateway.store.rows import DeviceRow, LineRow, MessageFilter
@@ -118,8 +118,7 @@ async def latest_messages(call: Call) -> tuple[Message, ...]:
 async def _today(call: Call) -> Mapping[str, object]:
     store = call.services.store
     today: Today = await store.glance.today(call.view)
-    counts = await store.counts(call.caller.tenant)
-    return {"today": today, "in_doubt": counts.get(MessageState.IN_DOUBT, 0)}
+    return {"today": today, "in_doubt": await store.glance.in_doubt(call.view)}
 
 
 ROUTES = (Route("GET", "/", page, "", "The overview", media_type="text/html"),)

@@ -6,10 +6,12 @@ Source: rules API-8 (one form, one message), W1.
 
 from __future__ import annotations
 
+from device_bridge.sms.segmentation import MAX_PARTS
 from gateway.draft import MessageDraft
 from gateway.http.call import Call
 from gateway.http.route import forbidden
 from gateway.message import Message
+from gateway.store.convert import DAMAGED
 from gateway.store.rows import IdempotencyKey
 
 _VALID_S = (60, 604_800)
@@ -31,7 +33,7 @@ async def send_again(call: Call, message: Message, once: str) -> Message:
 
 def can_be_sent_again(message: Message) -> bool:
     """Say whether its words are still known."""
-    return message.text is not None or message.octets is not None
+    return message.text not in (None, DAMAGED) or message.octets is not None
 
 
 def _again(message: Message) -> MessageDraft:
@@ -43,6 +45,8 @@ def _again(message: Message) -> MessageDraft:
         octets=message.octets,
         port=message.port,
         encoding=message.encoding,
+        max_parts=MAX_PARTS,  # it was accepted once
+        line=message.line_asked,
         pool=message.pool,
         valid_for_s=min(max((message.expires_at_ms - begins_ms) // 1000, least), most),
         priority=message.priority,

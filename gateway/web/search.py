@@ -156,7 +156,10 @@ def _on(sought: Sought, value: str, now_ms: int) -> Sought:
     at_ms = moment(value, now_ms)
     if at_ms is None:
         return _no_time(sought, value)
-    return replace(sought, since_ms=midnight_ms(at_ms), until_ms=day_ends_ms(at_ms))
+    try:
+        return replace(sought, since_ms=midnight_ms(at_ms), until_ms=day_ends_ms(at_ms))
+    except (ValueError, OverflowError):  # the calendar has no day behind its last one
+        return _no_time(sought, value)
 
 
 def _no_time(sought: Sought, value: str) -> Sought:

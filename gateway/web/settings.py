@@ -1,8 +1,8 @@
 """Owns the page of settings: how the pages look in this browser, whose session it is, and what is configured.
 
 Knows no file and no configuration: what is set is handed in as rows. The configuration is read-only here and shown to
-those who may do everything, because it names numbers, addresses and people.
-Source: the notes on what people see, *Settings*.
+those who may do everything outside of the sandbox, because it names numbers, addresses and people.
+Source: the notes on what people see, *Settings*; rules KEY-7.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ ORIGINS = {
 
 async def page(call: Call) -> web.Response:
     """Show what is set: what differs from the defaults, or one section whole."""
-    settings = call.services.settings_shown if call.caller.may(ALL) else ()
+    is_shown = call.caller.may(ALL) and not call.caller.sandbox
+    settings = call.services.settings_shown if is_shown else ()
     sections = list(dict.fromkeys(setting.section for setting in settings))
     wanted = call.request.rel_url.query.get("section", "")
     section = wanted if wanted in sections else ""
     shown = [s for s in settings if (s.section == section if section else s.origin != "default")]
     values = {
-        "settings": shown, "sections": sections, "section": section, "THEMES": THEMES, "ORIGINS": ORIGINS,
-        "SENTENCES": SENTENCES,
+        "is_shown": is_shown, "settings": shown, "sections": sections, "section": section, "THEMES": THEMES,
+        "ORIGINS": ORIGINS, "SENTENCES": SENTENCES,
     }  # fmt: skip
     return await show(call, Page("settings.html", _("Settings"), values, {}, HERE))
 

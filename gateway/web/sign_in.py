@@ -7,8 +7,6 @@ Source: rules USR-1, USR-5, USR-7.
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from aiohttp import web
 
 from gateway.http.call import Call
@@ -60,9 +58,8 @@ async def sign_out(call: Call) -> web.Response:
 
 
 def _next(wanted: str) -> str:
-    """Lead on only to a page of ours."""
-    parts = urlsplit(wanted)
-    ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
+    """Lead on only to a page of ours: a path, which nothing makes another host of."""
+    ours = wanted.startswith("/") and not wanted.startswith("//")
     return wanted if ours and "\\" not in wanted and wanted.isprintable() else "/"
 
 

@@ -26,6 +26,7 @@ from gateway.web.batch_upload import split_numbers
 from gateway.web.form_errors import by_field, judged
 from gateway.web.forms import read_form
 from gateway.web.frame import Page, see_other, show
+from gateway.web.names import keys_of
 from gateway.web.words import gettext as _
 from gateway.web.words import mark
 
@@ -96,7 +97,6 @@ async def _index(
         "typed": {name: typed.get(name, "") for name in ("numbers", "source", "note")},
         "errors": errors,
         "kept": kept,
-        "refused": tuple(split_numbers(typed.get("numbers", ""))),
         "heard": HEARD,
         "sources": SOURCES,
     }
@@ -111,7 +111,7 @@ async def _index(
 
 
 async def _wished(call: Call, rows: tuple[SuppressionRow, ...]) -> list[Wished]:
-    names = {key.id: key.name for key in await call.services.store.keys(call.caller.tenant)}
+    names = {key.id: key.name for key in await keys_of(call)}
     said = await asyncio.gather(*(_said(call, row) for row in rows))
     return [
         Wished(row, text, names.get(row.created_by.removeprefix("key:"), ""))
@@ -206,4 +206,6 @@ ROUTES = (
     Route(
         "POST", f"{_HERE}/{{id}}/lift", lift, _SCOPE, "Let somebody be texted again", 303, media_type=_HTML
     ),
+    # What a form answers is refreshed, and reloaded, at the form's own address.
+    Route("GET", f"{_HERE}/{{id}}/lift", one, _SCOPE, "The page of the wish", media_type=_HTML),
 )

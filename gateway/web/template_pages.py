@@ -27,6 +27,7 @@ from gateway.templates import length_of, placeholders_of
 from gateway.web.form_errors import by_field, judged
 from gateway.web.forms import read_form
 from gateway.web.frame import Page, see_other, show
+from gateway.web.names import keys_of
 from gateway.web.words import gettext as _
 
 _HTML = "text/html"
@@ -84,7 +85,7 @@ async def one(call: Call) -> web.Response:
     row = await templates.get(call.view, call.id(), version)
     newest = row if version is None else await templates.get(call.view, call.id())
     known = await templates.versions(call.view, call.id(), _VERSIONS, None)
-    names = {key.id: key.name for key in await call.services.store.keys(call.caller.tenant)}
+    names = {key.id: key.name for key in await keys_of(call)}
     texts = [(tag, text, _measured(call, text)) for tag, text in _default_first(row.content)]
     values = {
         "template": worded(call, row),
@@ -159,7 +160,8 @@ async def change(call: Call) -> web.Response:
         # Removing the subject is a change too.
         given["subject"] = fields.get("subject") or None
         from_version = fields.get("from_version", "")
-        given["from_version"] = int(from_version) if from_version.isdecimal() else row.version
+        is_version = from_version.isdecimal() and len(from_version) < 10
+        given["from_version"] = int(from_version) if is_version else row.version
         await changed(call, judged(PatchTemplate, given))
     except GatewayError as error:
         return await _form(call, row, _typed(fields), _errors(error))

@@ -244,6 +244,8 @@ ROUTES = (
     Route("GET", f"{_ONE}/edit", edit, _SCOPE, "The form that changes a webhook", media_type=_HTML),
     Route("POST", f"{_ONE}/edit", save, _SCOPE, "Change a webhook", 303, media_type=_HTML),
     Route("POST", f"{_ONE}/rotate", rotate, _SCOPE, "Make a new secret", media_type=_HTML),
+    # What a form answers is refreshed, and reloaded, at the form's own address.
+    Route("GET", f"{_ONE}/rotate", one, _SCOPE, "The page of the webhook", media_type=_HTML),
     Route("POST", f"{_ONE}/switch", switch, _SCOPE, "Switch a webhook off or on", 303, media_type=_HTML),
     Route("POST", f"{_ONE}/delete", delete, _SCOPE, "End a webhook", 303, media_type=_HTML),
 )

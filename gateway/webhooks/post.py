@@ -27,7 +27,8 @@ ANSWER_MAX_OCTETS = 4096
 DRAIN_S = 1.0
 """The status has decided already; a body that drips does not keep its place."""
 CONNECT_SHARE = 2 / 3
-"""Of the time for a request: a host that has not taken the connection by then is not there."""
+"""Of the time for a request: a host whose name is not known and that has not taken the connection by then is not
+there."""
 KEEPALIVE_S = 4.0
 """Below the 5 s after which many servers close an idle connection: a POST must not meet that moment."""
 HEADERS = {
@@ -77,7 +78,8 @@ class Poster:
                 timeout=aiohttp.ClientTimeout(
                     total=self._settings.request_timeout_s,
                     # Before the whole time is over, so that it is known whether anything can have arrived.
-                    sock_connect=self._settings.request_timeout_s * CONNECT_SHARE,
+                    # Looking the name up is part of it.
+                    connect=self._settings.request_timeout_s * CONNECT_SHARE,
                 ),
             )
         return self
@@ -100,11 +102,11 @@ class Poster:
                 target, data=body, headers={**HEADERS, **headers}, allow_redirects=False
             ) as response:
                 return _answer(response, await _body(response))
-        except TimeoutError as error:
-            return Answer(
-                error=f"no answer within {self._settings.request_timeout_s:g} s",
-                maybe_taken=not isinstance(error, aiohttp.ConnectionTimeoutError),
-            )
+        except aiohttp.ConnectionTimeoutError:
+            connect_s = self._settings.request_timeout_s * CONNECT_SHARE
+            return Answer(error=f"no connection within {connect_s:.3g} s")
+        except TimeoutError:
+            return Answer(error=f"no answer within {self._settings.request_timeout_s:g} s", maybe_taken=True)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _no_answer(error)
 

@@ -31,7 +31,7 @@ def signed_headers(secrets: Sequence[str], event_id: str, at_ms: int, body: byte
         SecretUnusable: a secret cannot be decoded, or there is none.
     """
     if not secrets:
-        raise SecretUnusable("the webhook has no signing secret: rotate it")
+        raise SecretUnusable("the webhook has no signing secret that can be read: rotate it")
     at_s = str(at_ms // 1000)
     content = b".".join((event_id.encode(), at_s.encode(), body))
     signatures = " ".join(f"v1,{_signature(secret, content)}" for secret in secrets)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.harness.modem_process import ModemProcess
 from tests.harness.office import (
@@ -21,6 +22,8 @@ from tests.harness.office import (
 pytestmark = needs_chromium
 
 FRIEND = "+447700900123"
+SEEN_S = 5.0
+"""From the plug to the page: scenario 6."""
 
 
 @pytest.fixture
@@ -28,6 +31,19 @@ async def modem(tmp_path: Path) -> AsyncIterator[ModemProcess]:
     one = ModemProcess(tmp_path / "stick")
     yield one
     await one.pull()
+
+
+async def _seen_s(page: Page, modem: ModemProcess) -> tuple[float, float]:
+    """Put it in and pull it; returns the seconds until the page shows it, and until it is gone from there."""
+    stick = page.get_by_role("region", name="Attached").get_by_role("article").filter(has_text="Shop")
+    await modem.put_in()
+    began_s = time.monotonic()
+    await expect(stick).to_be_visible()
+    found_s = time.monotonic() - began_s
+    await modem.pull()
+    began_s = time.monotonic()
+    await expect(stick).to_have_count(0)
+    return found_s, time.monotonic() - began_s
 
 
 async def test_a_modem_is_found_tested_pulled_and_goes_on_where_it_was(
@@ -38,6 +54,11 @@ async def test_a_modem_is_found_tested_pulled_and_goes_on_where_it_was(
     await settled(page)
     attached = page.get_by_role("region", name="Attached")
     await expect(attached).to_contain_text("Nothing is attached")
+
+    # One of three: how busy the machine is is not what is asked. ``bench.browser`` measures it.
+    took_s = [await _seen_s(page, modem) for _ in range(3)]
+    assert min(found for found, _ in took_s) < SEEN_S, took_s
+    assert min(down for _, down in took_s) < SEEN_S, took_s
 
     await modem.put_in("--submit-s", "0.3")
     await expect(attached.get_by_role("link", name="Shop")).to_be_visible()

@@ -21,7 +21,7 @@ from device_bridge.sms.outcome import local, rp_cause
 from gateway.lifecycle import Happening
 from gateway.message import Notify
 from gateway.policy.alert_words import notice
-from gateway.policy.alerts import Finding, Readings, Standing, follow
+from gateway.policy.alerts import Finding, Judgement, Readings, Standing, follow
 from gateway.policy.rules import Budget, Limits, Rules
 from gateway.store.alert_rows import LetterContent, LetterState, NewLetter, Scope, Telling, Way
 from gateway.store.migrations import __file__ as migrations_file
@@ -138,7 +138,7 @@ async def test_a_line_is_down_since_it_was_seen_down_but_not_since_before_the_lo
     (after_restart,) = (await readings(w, since_ms=w.now_ms)).lines
     assert after_restart.down_since_ms == w.now_ms
     await w.store.patch_line(LIVE, line.id, {"paused": 1})
-    assert (await readings(w)).lines == ()
+    assert [one.paused for one in (await readings(w)).lines] == [True]
 
 
 async def goes_down(w: World, line: LineRow) -> None:
@@ -167,7 +167,7 @@ async def test_PMP_3_how_much_of_each_budget_is_used_is_read_from_the_ledger(pay
     line = await w.line("a", label="Shop")
     for _ in range(8):
         await w.admit()
-        claimed = await w.claim(line, pace=Pace(budget=BUDGETS[0]))
+        claimed = await w.claim(line, pace=Pace(budgets=BUDGETS[:1]))
         assert claimed.prepared is not None
     seen = {
         (b.payer.partition(":")[0], b.name, b.span): (b.percent, b.line) for b in (await readings(w)).budgets
@@ -177,6 +177,16 @@ async def test_PMP_3_how_much_of_each_budget_is_used_is_read_from_the_ledger(pay
         ("tenant", "all texts", "day"): (8, None),
         ("key", "shop", "month"): (0, None),
     }
+
+
+async def test_PMP_3_a_budget_that_names_a_lines_number_is_read_although_the_line_has_a_label(
+    tmp_path: Path,
+) -> None:
+    rules = Rules(budgets=(Budget(line="+447700900001", parts_per_day=10),))
+    async with world(tmp_path / "gateway.db", rules=rules) as w:
+        line = await w.line("a", label="Shop")
+        (budget,) = (await readings(w)).budgets
+        assert (budget.line, budget.name) == (line.id, "+447700900001")
 
 
 async def test_dead_letters_are_counted_without_those_about_alerts(w: World) -> None:
@@ -230,7 +240,7 @@ def letter(way: Way = "email", to: str = "head@example.org", **changes: Any) -> 
 def telling(
     w: World, alerts: tuple[Standing, ...], *findings: Finding, letters: tuple[NewLetter, ...]
 ) -> Telling:
-    (change,) = follow(alerts, findings, w.now_ms, HOUR_S)
+    (change,) = follow(alerts, Judgement(findings), w.now_ms, HOUR_S)
     assert change.told is not None
     words = notice(change.after.finding, change.told, change.after.since_ms, w.now_ms, "UTC")
     return Telling(change, words, letters)
@@ -384,7 +394,7 @@ async def test_a_text_that_arrives_tells_nobody(w: World) -> None:
     assert await told(w) == []
 
 
-async def test_the_sender_is_told_once_when_it_is_late_whatever_becomes_of_it(w: World) -> None:
+async def test_the_sender_is_told_once_that_it_is_late_and_once_that_it_failed_then(w: World) -> None:
     line = await w.line()
     await w.admit(notify=TELL_US)
     w.clock.pass_s(119)
@@ -392,8 +402,11 @@ async def test_the_sender_is_told_once_when_it_is_late_whatever_becomes_of_it(w:
     w.clock.pass_s(1)
     assert await w.store.alerts.late("default") == 1
     assert await w.store.alerts.late("default") == 0
-    await w.rejected(await w.take(line))
     assert await told(w) == [("email", "message.late"), ("webhook", "message.late")]
+    await w.rejected(await w.take(line))
+    assert (await told(w))[2:] == [("email", "message.failed"), ("webhook", "message.failed")]
+    w.clock.pass_s(HOUR_S)
+    assert await w.store.alerts.late("default") == 0
 
 
 async def test_late_counts_from_the_time_that_was_asked_for(w: World) -> None:
@@ -442,6 +455,7 @@ async def test_a_stepped_clock_makes_nothing_late(w: World) -> None:
     [
         ("message_tallies", "PRIMARY KEY"),
         ("alert_in_doubt", "COVERING INDEX message_in_doubt"),
+        ("glance_in_doubt", "COVERING INDEX message_in_doubt"),
         ("alert_lane_head", "message_ready"),
         ("alert_waiting", "message_ready"),
         ("alert_line_moved", "event_by_subject"),

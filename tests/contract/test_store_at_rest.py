@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from sqlite_utils import Database, Migrations
+from structlog.testing import capture_logs
 
 from gateway.message import MessageState
 from gateway.store.crypto import KeyRing
@@ -21,6 +22,7 @@ from gateway.store.migrations import MIGRATIONS
 from gateway.store.protocol import StoreUnavailable
 from gateway.store.rows import IdempotencyKey, MessageFilter, StoredAnswer, WebhookRow
 from gateway.store.sqlite import SqliteStore
+from tests.harness.sealed import flip, sealed_values
 from tests.peers.store_world import LIVE, RING, THREE_PARTS, World, deliver, world
 
 ANY = MessageFilter()
@@ -134,6 +136,35 @@ async def test_a_damaged_report_does_not_stop_the_verdicts_of_its_line(w: World)
     change(w.path, f"UPDATE report SET tpdu = {SPOILT}")
     await w.sent(attempt, mr=5)
     assert await w.state(message.id) == "sent"
+
+
+@pytest.mark.parametrize("octet", [0, 1, -1], ids=["mark", "key id", "value"])
+async def test_DAT_1_a_webhook_whose_secret_was_changed_has_none_until_it_is_rotated_and_the_rest_is_served(
+    w: World, octet: int
+) -> None:
+    for name in ("damaged", "whole"):
+        row = WebhookRow(name, "default", "http://x", ("*",), ("whsec_a",), True, False, True, w.now_ms)
+        await w.store.add_webhook(row)
+    (value, _) = sealed_values(w.path, "webhook", "secrets")
+    flip(w.path, "webhook", "secrets", value, octet)
+    with capture_logs() as logs:
+        for _ in range(2):
+            secrets = {row.id: row.secrets for row in await w.store.webhooks(LIVE)}
+    # Of a mark alone nothing hangs: what stands behind it opens, and is authentic.
+    assert secrets == {"damaged": ("whsec_a",) if octet == 0 else (), "whole": ("whsec_a",)}
+    told = [line["where"] for line in logs if line["event"] == "store.row_damaged"]
+    assert told == ([] if octet == 0 else ["webhook|secrets|damaged"])
+    await w.store.change_webhook(LIVE, "damaged", {"enabled": False})
+    await w.store.change_webhook(LIVE, "damaged", {"secrets": ("whsec_b",)})
+    assert (await w.store.webhook(LIVE, "damaged")).secrets == ("whsec_b",)
+    await w.store.delete_webhook(LIVE, "damaged")
+
+
+async def test_DAT_1_a_value_that_is_no_text_is_a_damaged_row(w: World) -> None:
+    damaged, whole = await w.admit(text="one"), await w.admit(text="two")
+    change(w.path, "UPDATE message SET text = x'00FFFE' WHERE id = ?", damaged.id)
+    items = (await w.store.messages(LIVE, ANY, 10, None)).items
+    assert {m.id: m.text for m in items} == {damaged.id: "\ufffd", whole.id: "two"}
 
 
 async def test_without_a_key_that_has_sealed_something_the_store_does_not_open_and_names_it(

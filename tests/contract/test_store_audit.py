@@ -6,6 +6,7 @@ Source: rules AUD-1, AUD-2; attack list, row 34.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.config import load
+from gateway.config.described import sections
+from gateway.config.in_force import settings_in_force
+from gateway.config.load import origins_of
 from gateway.http.access import ADMIN_KEY_ID
 from gateway.lifecycle import Happening
 from gateway.message import MessageState
@@ -22,6 +27,7 @@ from gateway.store.people_rows import Wish
 from gateway.store.rows import KeyRow, View, WebhookRow
 from gateway.store.sessions import Holder
 from gateway.store.sqlite import SqliteStore
+from gateway.trail import WORDS, begin_trail
 from tests.harness.tampering import by_other_means
 from tests.peers.store_world import ALICE, LIVE, World
 
@@ -295,3 +301,101 @@ async def test_a_deed_that_is_undone_with_its_transaction_leaves_no_gap(w: World
     await w.store.add_key(a_key(w, id="0193cccc", public_id="ijklmnop"), "key:boss")
     assert [entry.seq for entry in await trail(w)] == [2, 1]
     assert (await w.store.audit.verify()).bad_seq is None
+
+
+# ------------------------------------------------------------------ AUD-2: the configuration
+
+PEOPLE = (
+    b"head@example.org", b"ann.moor@example.org", b"desk@example.org", b"447700900123", b"7700 900 123",
+    b"960000", b"Ann is away", b"Call Ann",
+)  # fmt: skip
+CONFIGURED = """
+[messages]
+max_queued = 500
+[policy]
+contact = "Call Ann: +44 1632 960000"
+[email]
+host = "mail.example.org"
+sender = "desk@example.org"
+[alerts]
+email = ["head@example.org", "ann.moor@example.org"]
+sms = ["+447700900123"]
+[[inbound_rule]]
+name = "late"
+sender = "07700 900 123"
+email = "ann.moor@example.org"
+answer = "Ann is away until Monday, write to ann.moor@example.org."
+"""
+
+
+async def configure(w: World, folder: Path, text: str) -> None:
+    file = folder / "config.toml"
+    file.write_text(text)
+    file.chmod(0o600)
+    await begin_trail(w.store, "default", settings_in_force(load(file, {}, {}), origins_of(file, {}, {})))
+
+
+async def changes(w: World) -> list[dict[str, list[str | None]]]:
+    return [dict(entry.deed.detail["changed"]) for entry in await told(w, "config.changed")]  # type: ignore[call-overload]
+
+
+async def test_AUD_1_nobody_s_address_number_or_text_gets_from_the_configuration_into_the_trail(
+    w: World, tmp_path: Path
+) -> None:
+    await configure(w, tmp_path, "[messages]\nmax_queued = 400\n")
+    await configure(w, tmp_path, CONFIGURED)
+    (added,) = await changes(w)
+    assert added["messages.max_queued"] == ["400", "500"]
+    assert added["alerts.email"] == [None, '["…", "…"]']
+    assert added["email.host"] == [None, '"mail.example.org"']
+    assert added["email.sender"] == added["inbound_rule[0].email"] == [None, '"…"']
+    assert added["inbound_rule[0].sender"] == [None, '"…"']
+    assert added["inbound_rule[0].answer"] == added["policy.contact"] == [None, "changed"]
+    await configure(w, tmp_path, CONFIGURED.replace("Monday", "Tuesday").replace("ann.moor@", "bob@"))
+    (changed, _) = await changes(w)
+    assert changed["inbound_rule[0].answer"] == ["…", "changed"]
+    assert changed["alerts.email"] == ['["…", "…"]', '["…", "…"]']
+    await configure(w, tmp_path, "[messages]\nmax_queued = 500\n")
+    assert (await changes(w))[0]["inbound_rule[0].answer"] == ["…", None]
+    assert len(await changes(w)) == 3
+    assert (await w.store.audit.verify()).bad_seq is None
+    for file in w.path.parent.glob(f"{w.path.name}*"):
+        assert [found for found in PEOPLE if found in file.read_bytes()] == [], file
+
+
+async def test_AUD_2_a_start_with_the_same_configuration_writes_nothing_even_after_the_update_that_seals_it(
+    w: World, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(CONFIGURED)
+    file.chmod(0o600)
+    rows = settings_in_force(load(file, {}, {}), origins_of(file, {}, {}))
+    names = {each: f"[{each.entry}]" if each.entry is not None else "" for each in rows}
+    before = {
+        f"{each.section}{names[each]}.{each.name}": each.value or ""
+        for each in rows
+        if each.origin != "default"
+    }
+    await w.store.remember("config_in_force", json.dumps(before))
+    for _ in range(3):
+        await configure(w, tmp_path, CONFIGURED)
+    assert await changes(w) == []
+    assert "example.org" not in (await w.store.remembered("config_in_force") or "")
+
+
+async def test_a_configuration_that_was_spoilt_in_the_database_is_kept_anew(w: World, tmp_path: Path) -> None:
+    for spoilt in ("02" * 40, "no hex", ""):
+        await w.store.remember("config_in_force", spoilt)
+        await configure(w, tmp_path, CONFIGURED)
+        await configure(w, tmp_path, CONFIGURED.replace("500", "600"))
+    assert [each["messages.max_queued"] for each in await changes(w)] == [["500", "600"]] * 3
+
+
+def test_every_key_of_the_configuration_that_holds_what_is_said_to_people_is_known_to_the_trail() -> None:
+    told_to_people = {
+        f"{part.name}.{key.name}"
+        for part in sections()
+        for key in part.keys
+        if key.name in ("answer", "contact")
+    }
+    assert told_to_people == WORDS

@@ -14,11 +14,12 @@ import pytest
 from gateway.ids import new_id
 from gateway.lifecycle import Happening
 from gateway.message import APPROVAL
+from gateway.store import batches
 from gateway.store.batch_rows import Fallback, Incoming, NewBatch
 from gateway.store.notification_rows import Sender
 from gateway.store.notifications import NotificationFilter
 from gateway.store.protocol import NotFound
-from gateway.store.questions import APPROVAL_MS
+from gateway.store.questions import APPROVAL_MS, Decision
 from gateway.store.rows import Prepared
 from tests.peers.store_world import LIVE, World
 
@@ -109,6 +110,80 @@ async def test_CNT_2_a_batch_that_nobody_approved_in_time_goes_out_by_no_channel
     assert (batch.state, batch.counts) == ("expired", {"expired": PEOPLE})
     assert await mails_due(w) == 0
     assert await told(w) == ["failed"] * PEOPLE
+
+
+async def decide(w: World, *, yes: bool) -> None:
+    """Let a second person answer the only question that is open."""
+    (asked,) = (await w.store.approvals.page(LIVE, "pending", 10, None)).items
+    await w.store.approvals.decide(LIVE, asked.id, Decision(yes, asked.digest, "head", "head"))
+
+
+async def end_held(w: World, batch_id: str, end: str) -> None:
+    if end == "rejected":
+        await decide(w, yes=False)
+    elif end == "cancelled":
+        await w.store.batches.change(LIVE, batch_id, "cancel")
+    else:
+        w.clock.pass_s(APPROVAL_MS / 1000)
+        await w.store.tick()
+
+
+@pytest.mark.parametrize("end", ["rejected", "expired", "cancelled"])
+async def test_CNT_2_texts_that_expire_while_their_batch_is_held_are_told_by_no_channel(
+    w: World, end: str
+) -> None:
+    batch_id = await receive(w, valid_ms=MINUTE_MS)
+    await w.store.batches.finish(batch_id, APPROVAL, None, 0)
+    w.clock.pass_s(61)
+    await w.store.tick()
+    assert await mails_due(w) == 0
+    await end_held(w, batch_id, end)
+    assert await mails_due(w) == 0
+    await w.store.tick()
+    assert (await w.store.batches.one(LIVE, batch_id)).state == end
+    assert await told(w) == ["failed"] * PEOPLE
+    due = await w.store.notifications.due("email", 100)
+    assert (due.work, due.next_at_ms) == ((), None), "nothing is due for ever"
+
+
+async def test_CNT_2_the_letters_of_a_batch_that_was_refused_end_a_few_at_a_time_and_none_goes_out(
+    w: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim waits behind each step; a batch may have a hundred thousand."""
+    monkeypatch.setattr(batches, "END_ROWS", 2)
+    batch_id = await receive(w, valid_ms=MINUTE_MS)
+    await w.store.batches.finish(batch_id, APPROVAL, None, 0)
+    w.clock.pass_s(61)
+    await w.store.tick()
+    assert await mails_due(w) == 0
+    await decide(w, yes=False)
+    for ended in (2, PEOPLE):
+        await w.store.tick()
+        assert (await told(w)).count("failed") == ended
+        assert await mails_due(w) == 0
+
+
+async def test_CNT_2_texts_that_expire_in_the_moment_in_which_their_batch_does_are_told_by_no_channel(
+    w: World,
+) -> None:
+    batch_id = await receive(w, valid_ms=APPROVAL_MS - 1)
+    await w.store.batches.finish(batch_id, APPROVAL, None, 0)
+    w.clock.pass_s(APPROVAL_MS / 1000)
+    await w.store.tick()
+    assert await mails_due(w) == 0
+    assert await told(w) == ["failed"] * PEOPLE
+
+
+async def test_CNT_2_texts_that_expire_while_their_batch_is_held_are_told_by_mail_after_a_yes(
+    w: World,
+) -> None:
+    batch_id = await receive(w, valid_ms=MINUTE_MS)
+    await w.store.batches.finish(batch_id, APPROVAL, None, 0)
+    w.clock.pass_s(61)
+    await w.store.tick()
+    assert await mails_due(w) == 0
+    await decide(w, yes=True)
+    assert await mails_due(w) == PEOPLE
 
 
 async def doubtful(w: World, **changes: Any) -> Prepared:

@@ -277,6 +277,16 @@ async def test_TEN_1_and_KEY_7_reports_count_only_what_the_viewer_may_see(w: Wor
     assert (await report(w, "delivery", view=View("nobody"))).rows == ()
 
 
+async def test_KEY_7_a_report_of_the_sandbox_names_no_live_key_line_or_batch(w: World) -> None:
+    key_id = await w.key("payroll")
+    await admit(w, sandbox=True, to="+99900000001", key_id=key_id)
+    by_key = Axis("key")
+    (whole,) = (await report(w, "usage", by_key)).rows
+    (seen,) = (await report(w, "usage", by_key, view=View("default", sandbox_only=True))).rows
+    assert (whole.names, seen.names) == (("payroll",), (None,))
+    assert whole.keys == seen.keys == (key_id,)
+
+
 # ------------------------------------------------------------------ other channels
 
 

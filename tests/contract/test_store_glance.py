@@ -35,6 +35,18 @@ async def test_a_sandbox_key_counts_only_emulated_lines(w: World) -> None:
     assert (await w.store.glance.today(SANDBOX)).sent == 0
 
 
+async def test_KEY_7_a_sandbox_key_counts_only_its_own_texts_in_doubt(w: World) -> None:
+    for name, emulated in (("a", False), ("b", True)):
+        line = await w.line(name, emulated=emulated)
+        await w.admit(sandbox=emulated, line=line.id)
+        await w.lost(await w.take(line))
+    assert await w.store.glance.in_doubt(ALL) == 2
+    assert await w.store.glance.in_doubt(SANDBOX) == 1
+    assert await w.store.glance.in_doubt(View("other")) == 0
+    assert (await w.store.metering.read(ALL)).in_doubt == {False: 1, True: 1}
+    assert (await w.store.metering.read(SANDBOX)).in_doubt == {True: 1}
+
+
 async def test_the_hours_of_a_line_end_with_this_one(w: World) -> None:
     line = await w.line()
     await w.admit()

@@ -346,6 +346,22 @@ async def test_PMP_2_what_was_refused_or_rolled_back_is_not_counted(make_world: 
         await w.admit()
 
 
+async def test_PMP_2_a_row_of_a_batch_that_one_guard_refuses_does_not_count_with_the_others(
+    make_world: MakeWorld,
+) -> None:
+    guards = (Guard(per_recipient_per_hour=2), Guard(pool="codes", allow_countries=("GB",)))
+    async with make_world(rules=Rules(guards=guards)) as w:
+        await w.store.batches.create(NewBatch("batch-1", "default", "key", False, "transactional", w.now_ms))
+        codes: dict[str, Any] = {"route": "pool:codes", "pool": "codes", "country": "ZW"}
+        rows = [w.new(to=zimbabwe(1), batch_id="batch-1", **codes) for _ in range(3)]
+        await w.store.batches.add("batch-1", [Incoming(n, row) for n, row in enumerate(rows)], [])
+        batch, _ = await w.store.batches.finish("batch-1", None, None, 10)
+        assert [row.code for row in batch.rejections] == ["destination_not_allowed"] * 3
+        await text(w, 1)
+        await text(w, 1)
+        assert (await refused(w, to=zimbabwe(1), country="ZW")).code == "recipient_limit"
+
+
 async def test_attack_row_30_pumping_is_held_or_refused_before_the_radio(make_world: MakeWorld) -> None:
     rules = Rules(
         new_country_per_hour=20, guards=(Guard(key="login", per_recipient_per_hour=5, number_range=10),)
@@ -378,13 +394,14 @@ async def test_attack_row_30_pumping_is_held_or_refused_before_the_radio(make_wo
 # ------------------------------------------------------------------ budgets
 
 
-@pytest.mark.parametrize("whose", ["key", "tenant", "line"])
+@pytest.mark.parametrize("whose", ["key", "tenant", "Shop", "+447700900001"])
 async def test_PMP_3_a_used_up_budget_refuses_at_the_door_and_says_when_it_goes_on(
     make_world: MakeWorld, whose: str
 ) -> None:
+    of_line = whose not in ("key", "tenant")
     budget = Budget(
         key="shop" if whose == "key" else None,
-        line="Shop" if whose == "line" else None,
+        line=whose if of_line else None,
         parts_per_day=2,
     )
     rules = Rules(budgets=(budget,), limits=Limits(PaceDefaults(0, 0), (budget,)))
@@ -392,9 +409,9 @@ async def test_PMP_3_a_used_up_budget_refuses_at_the_door_and_says_when_it_goes_
         shop = await w.key("shop")
         line = await w.line("a", label="Shop")
         route: dict[str, Any] = {}
-        if whose == "line":
+        if of_line:
             route = {"route": f"line:{line.id}", "line": line.id, "pool": None}
-        pace = Pace(budget=budget if whose == "line" else None)
+        pace = Pace(budgets=(budget,) if of_line else ())
         for _ in range(2):
             await w.admit(key_id=shop, **route)
             assert (await w.claim(line, pace=pace)).prepared is not None
@@ -403,7 +420,8 @@ async def test_PMP_3_a_used_up_budget_refuses_at_the_door_and_says_when_it_goes_
             "quota_exhausted",
             (day_ends_ms(w.now_ms) - w.now_ms) // 1000,
         )
-        if whose == "line":
+        if of_line:
+            assert 'Line "Shop" has used up' in error.detail
             await w.admit(key_id=shop)  # another line may take it
         assert error.retry_after_s is not None
         w.clock.pass_s(error.retry_after_s + 1)

@@ -103,7 +103,7 @@ async def due(w: World, lane: InboundLane = "text") -> tuple[DueAction, ...]:
 
 
 async def suppressed(w: World, number: str = ALICE) -> bool:
-    return await w.store.suppressions.fact("default", number) is not None
+    return await w.store.suppressions.fact(LIVE, number) is not None
 
 
 async def told(w: World) -> list[str]:

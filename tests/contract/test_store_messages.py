@@ -7,7 +7,9 @@ Source: W1; rules API-8, API-10, TEN-1, KEY-7.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -15,9 +17,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.lifecycle import Conflict, Happening
-from gateway.message import FINAL_STATES, MessageState
+from gateway.message import FINAL_STATES, QUIET_HOURS, MessageState
+from gateway.policy.tariff import Tariff
+from gateway.store.approvals import Decision
 from gateway.store.protocol import IdempotencyKeyReused, NotFound
-from gateway.store.rows import IdempotencyKey, KeyRow, MessageFilter, Prepared, StoredAnswer, View, WebhookRow
+from gateway.store.rows import (
+    Admitted,
+    IdempotencyKey,
+    KeyRow,
+    MessageFilter,
+    Prepared,
+    StoredAnswer,
+    View,
+    WebhookRow,
+)
 from tests.peers.store_world import LIVE, World, deliver
 
 ANY = MessageFilter()
@@ -57,6 +70,50 @@ async def test_a_replay_shows_the_first_answer_whatever_has_become_of_the_messag
     first = await w.store.admit(w.new(), key("k"))
     await w.sent(await w.take(a))
     assert (await w.store.admit(w.new(), key("k"))).message == first.message
+
+
+@pytest.mark.parametrize("held_reason", ["approval", "content:money", QUIET_HOURS])
+async def test_API_8_a_replay_says_that_it_waited_and_why_when_it_waits_no_more(
+    w: World, held_reason: str
+) -> None:
+    first = await waiting(w, held_reason)
+    assert (await w.get(first.message.id)).held_reason is None
+    await w.sent(await w.take(await w.line(tariff=Tariff("GBP", 50_000))))
+    again = await w.store.admit(w.new(), key("k"))
+    assert (again.replayed, again.message) == (True, first.message)
+    created_ms = first.message.created_at_ms
+    assert again.message.shown_state(created_ms) == first.message.shown_state(created_ms) != "queued"
+
+
+async def test_API_8_a_replay_does_not_say_that_it_waited_when_it_did_only_later(w: World) -> None:
+    first = await w.store.admit(w.new(), key("k"))
+    await w.store.hold_restored()
+    assert (await w.get(first.message.id)).held_reason == "restored"
+    assert (await w.store.admit(w.new(), key("k"))).message == first.message
+
+
+async def test_API_8_the_replay_of_a_record_from_before_its_reason_was_kept_is_that_of_the_message(
+    w: World,
+) -> None:
+    first = await waiting(w, "approval")
+    with closing(sqlite3.connect(w.path)) as database, database:
+        database.execute("UPDATE idempotency SET status = NULL, body = NULL")
+    again = await w.store.admit(w.new(), key("k"))
+    assert (again.replayed, again.message.id) == (True, first.message.id)
+    assert (again.message.state, again.message.held_reason) == (MessageState.QUEUED, None)
+
+
+async def waiting(w: World, held_reason: str) -> Admitted:
+    """Admit a message that waits for an hour or a person, and let it go; returns the first answer."""
+    due_at_ms = w.now_ms + 3_600_000 if held_reason == QUIET_HOURS else None
+    first = await w.store.admit(w.new(held_reason=held_reason, due_at_ms=due_at_ms), key("k"))
+    if held_reason == QUIET_HOURS:
+        w.clock.pass_s(3600)
+        await w.store.tick()
+    else:
+        (asked,) = (await w.store.approvals.page(LIVE, None, 10, None)).items
+        await w.store.approvals.decide(LIVE, asked.id, Decision(True, asked.digest, "head", "head"))
+    return first
 
 
 async def test_a_key_is_forgotten_after_two_days(w: World) -> None:

@@ -219,6 +219,17 @@ async def test_CNT_2_a_text_that_nobody_released_goes_by_no_other_channel(w: Wor
     assert await tried(w, notification_id) == [("sms", "failed")]
 
 
+async def test_CNT_2_a_text_that_ended_unreleased_before_it_was_known_what_it_carries_goes_no_other_way(
+    w: World,
+) -> None:
+    notification_id = await accepted(w)
+    one, text = await only(w, "sms"), await w.admit(held_reason="approval")
+    await w.store.change(LIVE, text.id, Happening.CANCEL, "gateway")
+    # A crash lay between: what carries it is written down only now.
+    await w.store.notifications.carried(one, new_id(), text.id)
+    assert ((await shown(w, notification_id)).state, await due(w, "email")) == ("failed", [])
+
+
 async def test_CNT_2_time_that_is_up_while_a_text_waits_for_a_yes_starts_no_other_channel(w: World) -> None:
     notification_id = await accepted(w, fallback_after_s=3600)
     _, message_id = await carried(w, held_reason="approval")

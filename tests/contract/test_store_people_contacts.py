@@ -222,7 +222,7 @@ async def test_attack_row_41_an_import_never_lifts_a_suppression(w: World) -> No
     assert await w.store.contacts.upsert(LIVE, [ContactCard("Ann", ALICE)], update=True) == Upserted(
         created=1
     )
-    assert await w.store.suppressions.fact("default", ALICE) is not None
+    assert await w.store.suppressions.fact(LIVE, ALICE) is not None
     (row,) = (await w.store.contacts.page(LIVE, ALL, 5, None)).items
     assert row.opted_out is True
 

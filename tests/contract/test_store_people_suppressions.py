@@ -52,7 +52,7 @@ async def listed(w: World, where: SuppressionFilter = ALL, view: View = LIVE) ->
 
 
 async def suppressed(w: World, number: str = ALICE, tenant: str = "default") -> bool:
-    return await w.store.suppressions.fact(tenant, number) is not None
+    return await w.store.suppressions.fact(View(tenant), number) is not None
 
 
 async def test_OPT_4_a_stop_cancels_what_is_queued_scheduled_and_held_in_the_same_transaction(
@@ -234,6 +234,15 @@ async def test_KEY_7_a_sandbox_key_sees_sandbox_wishes_only(w: World) -> None:
         "+99900000009"
     ]
     assert len(await listed(w)) == 2
+
+
+async def test_KEY_7_a_sandbox_key_is_not_told_that_a_real_number_wants_no_texts(w: World) -> None:
+    play = View("default", sandbox_only=True)
+    await say(w, STOP)
+    await say(w, Wish("default", "+99900000009", "keyword", keyword="stop", sandbox=True))
+    assert await w.store.suppressions.fact(LIVE, ALICE) is not None
+    assert await w.store.suppressions.fact(play, ALICE) is None
+    assert await w.store.suppressions.fact(play, "+99900000009") is not None
 
 
 async def test_many_wishes_are_kept_at_once_and_those_known_are_counted(w: World) -> None:

@@ -57,6 +57,23 @@ async def test_all_parts_start_with_the_claim_because_the_phone_sends_them_as_on
     assert await part_states(w, message.id) == ["submitting"] * 3
 
 
+async def test_the_history_keeps_signal_and_battery_as_they_were_when_the_text_was_handed_over(
+    w: World,
+) -> None:
+    line = await phone_line(w)
+    health = LineHealth(LineState.UP, signal_dbm=-97)
+    identity = LineIdentity(line.key, None, None, None)
+    await w.store.line_seen(identity, line.device_id, health)
+    weak = DeviceInfo(id="install-p", kind="phone", address="usb", health=DeviceHealth(battery_percent=7))
+    await w.store.device_seen(weak, True, None)
+    message = await w.admit()
+    await hand_over(w, line)
+    await w.store.line_seen(identity, line.device_id, LineHealth(LineState.UP, signal_dbm=-60))
+    (given,) = [e for e in await w.store.timeline(message.id) if e.type == "message.submitting"]
+    assert given.detail["signal_dbm"] == -97
+    assert given.detail["battery_percent"] == 7
+
+
 async def test_a_restart_leaves_what_a_phone_was_given_and_lists_it_for_asking(w: World) -> None:
     line = await phone_line(w)
     message = await w.admit()

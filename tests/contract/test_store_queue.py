@@ -175,7 +175,7 @@ async def test_PMP_3_a_line_that_used_its_quota_up_tells_of_it_once(w: World) ->
 async def test_PMP_3_money_is_counted_by_destination_and_a_lines_budget_is_kept(w: World) -> None:
     a = await w.line("a")
     tariff = Tariff("GBP", 50_000, {"+33": 200_000})
-    pace = Pace(tariff=tariff, budget=Budget(line="a", micro_per_day=300_000, currency="GBP"))
+    pace = Pace(tariff=tariff, budgets=(Budget(line="a", micro_per_day=300_000, currency="GBP"),))
     home = await w.admit(to="+447700900001", reference="home")
     await w.admit(to="+33639980001", reference="dear")
     await w.admit(to="+33639980002", reference="too dear")
@@ -254,13 +254,36 @@ async def test_PMP_3_a_budget_that_was_raised_lets_what_waits_go_from_the_next_s
         assert [await next_to(w, a), await next_to(w, a)] == ["shop-1", None], "and no further"
 
 
-async def test_PMP_3_what_waits_for_a_lines_budget_says_so_in_words(make_world: MakeWorld) -> None:
-    budget = Budget(line="a", parts_per_day=1)
+async def test_PMP_3_two_budgets_of_one_key_are_both_kept_and_what_is_used_counts_once(
+    make_world: MakeWorld,
+) -> None:
+    budgets = (Budget(key="shop", parts_per_day=3), Budget(key="shop", micro_per_day=100_000, currency="GBP"))
+    async with make_world(rules=Rules(budgets=budgets)) as w:
+        a, shop = await w.line("a"), await w.key("shop")
+        pace = Pace(tariff=Tariff("GBP", 50_000))
+        for number in range(3):
+            await w.admit(key_id=shop, reference=str(number))
+        assert [await next_to(w, a, pace) for _ in range(3)] == ["0", "1", None], "the money is used up"
+
+
+async def test_PMP_3_of_two_budgets_of_a_line_each_holds_it_back(w: World) -> None:
+    budgets = (Budget(line="a", parts_per_day=2), Budget(line="a", micro_per_day=100_000, currency="GBP"))
+    for name, cost, went in (("a", 1, ["0", "1", None]), ("bb", 100_000, ["2", None, None])):
+        line = await w.line(name)
+        for number in range(3):
+            await w.admit(reference=str(number))
+        pace = Pace(tariff=Tariff("GBP", cost), budgets=budgets)
+        assert [await next_to(w, line, pace) for _ in range(3)] == went
+
+
+@pytest.mark.parametrize("name", ["Office", "+447700900001"])
+async def test_PMP_3_what_waits_for_a_lines_budget_says_so_in_words(make_world: MakeWorld, name: str) -> None:
+    budget = Budget(line=name, parts_per_day=1)
     async with make_world(rules=Rules(limits=Limits(budgets=(budget,)))) as w:
-        a = await w.line("a", label="a")
+        a = await w.line("a", label="Office")
         for number in range(2):
             waits = await w.admit(reference=str(number))
-        assert await next_to(w, a, Pace(budget=budget)) == "0"
+        assert await next_to(w, a, Pace(budgets=(budget,))) == "0"
         eta = await w.store.message_eta(LIVE, waits.id)
         assert eta is not None
         assert eta.at_ms is not None

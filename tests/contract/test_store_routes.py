@@ -21,6 +21,7 @@ from tests.peers.store_world import LIVE, MakeWorld, World
 STICKY_S = 300
 NO_LIMITS = PaceDefaults(0, 0)
 CHEAP = Tariff("GBP", 10_000)
+CHEAP_NUMBER = "+447700900005"
 DEAR = Tariff("GBP", 50_000)
 CHEAPEST = Rules(cheapest=frozenset({"default"}), limits=Limits(NO_LIMITS))
 
@@ -202,8 +203,12 @@ async def test_a_cheaper_line_that_cannot_send_gets_nothing(make_world: MakeWorl
             {"label": "Cheap"},
             replace(CHEAPEST, limits=Limits(NO_LIMITS, (Budget(line="Cheap", micro_per_day=10_000),))),
         ),
+        (
+            {"label": "Cheap"},
+            replace(CHEAPEST, limits=Limits(NO_LIMITS, (Budget(line=CHEAP_NUMBER, micro_per_day=10_000),))),
+        ),
     ],
-    ids=["minute", "hour", "day", "month", "default", "budget"],
+    ids=["minute", "hour", "day", "month", "default", "budget", "budget of its number"],
 )
 async def test_a_text_spills_to_the_dear_line_where_a_limit_of_the_cheaper_one_is_reached(
     make_world: MakeWorld, limit: dict[str, Any], rules: Rules

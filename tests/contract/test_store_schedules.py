@@ -14,6 +14,7 @@ import pytest
 
 from gateway.ids import new_id
 from gateway.lifecycle import Happening
+from gateway.message import Notify
 from gateway.representation import rfc3339
 from gateway.store.plan_rows import (
     Calendar,
@@ -309,6 +310,36 @@ async def test_a_scheduled_message_is_moved_and_its_timeline_says_by_whom(w: Wor
     w.clock.pass_s(3600)
     await w.store.tick()
     assert [work.work.message.id for work in await w.look(line)] == [message.id]
+
+
+async def test_a_moved_message_is_late_only_after_its_new_time_and_its_failure_is_told(w: World) -> None:
+    notify = Notify(email="ann@example.org", late_after_s=120)
+    at_once = await w.admit(notify=notify, due_at_ms=w.now_ms + HOUR_MS, held_reason="quiet_hours")
+    planned = await w.admit(notify=notify, send_at_ms=w.now_ms + HOUR_MS)
+    for message in (at_once, planned):
+        to = Rescheduling(send_at_ms=w.now_ms + WEEK_MS, valid_for_s=3600)
+        await w.store.schedules.reschedule(LIVE, message.id, to, "key:k1")
+        await w.store.schedules.reschedule(LIVE, message.id, Rescheduling(valid_for_s=7200), "key:k1")
+    w.clock.pass_s(WEEK_MS / 1000 + 119)
+    assert await w.store.alerts.late("default") == 0
+    w.clock.pass_s(1)
+    assert await w.store.alerts.late("default") == 2
+    w.clock.pass_s(7200)
+    await w.store.tick()
+    told = [letter.content.type for letter in await w.store.letters.due(10) if letter.content is not None]
+    assert told == ["message.late"] * 2 + ["message.expired"] * 2
+
+
+async def test_a_message_that_was_late_and_is_moved_can_be_late_again(w: World) -> None:
+    notify = Notify(email="ann@example.org", late_after_s=120)
+    message = await w.admit(notify=notify, due_at_ms=w.now_ms + HOUR_MS, held_reason="quiet_hours")
+    w.clock.pass_s(120)
+    assert await w.store.alerts.late("default") == 1
+    to = Rescheduling(send_at_ms=w.now_ms + WEEK_MS)
+    await w.store.schedules.reschedule(LIVE, message.id, to, "key:k1")
+    assert await w.store.alerts.late("default") == 0
+    w.clock.pass_s(WEEK_MS / 1000 + 120)
+    assert await w.store.alerts.late("default") == 1
 
 
 async def test_only_the_validity_of_a_scheduled_message_changes_when_only_it_is_given(w: World) -> None:

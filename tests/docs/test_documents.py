@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from gateway.lifecycle import TRANSITIONS, Happening
 from gateway.message import MessageState, PartState
 from gateway.policy.alerts import KINDS
 from gateway.store.guards import NEW_COUNTRY, NUMBER_RANGE
+from gateway.web.happenings import CONFLICTS
 from tools.config_docs import SectionDoc, sections, toml
 from tools.make_docs import DOCUMENTS
 
@@ -109,6 +111,7 @@ ALTERNATIVES = {"route": {"pool", "line"}, "budget": {"line", "key"}, "line": {"
 
 BESIDE: dict[str, dict[str, dict[str, Any]]] = {
     "content_rule": {"tag": {"action": "tag"}},
+    "line": {"parts_cost_by_prefix": {"parts_cost": "0.055"}, "currency": {"parts_cost": "0.055"}},
     "inbound_rule": {"": {"tag": "topic=hours"}, "webhook": {"secret": f"whsec_{'A' * 32}"}},
 }
 """What an entry needs beside one key; below "" beside any."""
@@ -205,6 +208,26 @@ def test_every_event_type_stands_in_the_events_page_and_can_be_subscribed_to() -
 def test_every_kind_of_alert_stands_in_the_events_page() -> None:
     named = column(section(page("docs/events.md"), "Kinds of policy.alert"))
     assert named >= {*KINDS, NEW_COUNTRY, NUMBER_RANGE}
+
+
+def conflicts_told() -> set[str]:
+    """Gather the reasons of ``device.conflict`` in the code: what its function is called, or bound, with."""
+    return {
+        each.value
+        for path in (ROOT / "gateway").rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and {ast.unparse(node).rpartition(".")[2] for node in (call.func, *call.args)}
+        & {"conflict", "_conflict"}
+        for each in call.args
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
+
+
+def test_every_reason_of_a_conflict_has_words_on_the_pages_and_stands_in_the_events_page() -> None:
+    told = conflicts_told()
+    assert "spoke_for_another_device" in told
+    assert told == set(CONFLICTS) == column(section(page("docs/events.md"), "Reasons of device.conflict"))
 
 
 def test_every_message_state_that_is_told_of_has_an_event_type() -> None:

@@ -146,7 +146,8 @@ class Visitor:
         where = urljoin(page.url, form.action)
         path = where.removeprefix(self.origin)
         if form.method == "get":
-            return await self.get(f"{path.partition('?')[0]}?{urlencode(fields)}")
+            bare = path.partition("#")[0].partition("?")[0]
+            return await self.get(f"{bare}?{urlencode(fields)}")
         answer = await self.post(path, fields)
         if answer.status != 303:
             return answer

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from device_bridge.device import LineHealth, LineIdentity, LineState
 from device_bridge.sms.outcome import rp_cause
@@ -35,7 +36,9 @@ from tests.harness.gateway_process import until
 from tests.harness.rig import VIEW, rig
 from tests.integration.webhooks_bench import SECRET, Received, Receiver, listening, status
 from tests.integration.whole import MakeAir
+from tests.peers.looking import eventually
 from tests.peers.mail_peer import MailPeer, mail_server
+from tests.peers.store_away import TakesTheStoreAlong
 from tests.peers.store_world import ALICE, LIVE, World, world
 
 HEAD = "head@school.example"
@@ -152,6 +155,12 @@ async def _undelivered(watch: Watch) -> None:
         await watch.w.report(watch.shop, await watch.send(), UNDELIVERED_ST)
 
 
+async def _delivered(watch: Watch) -> None:
+    watch.w.clock.pass_s(HOUR_S + 60)
+    for _ in range(20):
+        await watch.w.report(watch.shop, await watch.send())
+
+
 async def _failed(watch: Watch) -> None:
     await watch.w.admit()
     await watch.w.rejected(await watch.w.take(watch.shop))
@@ -229,7 +238,7 @@ CASES = {
     "delivery_rate": Case(
         Thresholds(delivery_rate_percent=80),
         _undelivered,
-        _later(HOUR_S + 60),
+        _delivered,
         "Only 0 % of texts are delivered",
     ),
     "failures": Case(
@@ -278,6 +287,34 @@ async def test_each_alert_is_raised_once_repeated_while_it_lasts_and_its_end_tol
     first, again, over = watch.subjects()
     assert (first, again) == (case.subject, case.subject)
     assert over.startswith("Over: ")
+
+
+async def test_the_alert_about_a_line_that_a_person_pauses_ends_with_that_and_comes_back_when_it_goes_on(
+    watch: Watch,
+) -> None:
+    watch.start(Thresholds(line_down_s=300, quiet_s=60))
+    await _down(watch)
+    await watch.look()
+    await watch.w.store.patch_line(LIVE, watch.shop.id, {"paused": 1})
+    await watch.look()
+    await watch.look()
+    assert watch.subjects() == ["Line Shop is down", "Over: line Shop is paused"]
+    watch.w.clock.pass_s(60)
+    await watch.w.store.patch_line(LIVE, watch.shop.id, {"paused": 0})
+    await watch.look()
+    assert watch.subjects()[2:] == ["Line Shop is down"]
+    assert await watch.kinds() == [("line_down", False), ("line_down.ended", False), ("line_down", False)]
+
+
+async def test_an_alert_about_a_webhook_that_is_taken_away_does_not_say_that_it_got_its_events(
+    watch: Watch,
+) -> None:
+    watch.start(Thresholds(webhook_dead_per_hour=1))
+    await _dead(watch)
+    await watch.look()
+    await watch.w.store.delete_webhook(LIVE, "hook")
+    await watch.look()
+    assert watch.subjects()[1:] == ["Over: fewer events are given up"]
 
 
 async def test_the_letter_says_since_when_and_what_to_do_in_the_time_of_the_lines(watch: Watch) -> None:
@@ -386,6 +423,45 @@ async def test_a_mail_server_that_says_later_is_asked_later_and_one_that_says_no
     await _freed(watch)
     await watch.look()
     assert watch.letters()[1] == ("email", "failed", "channel_refused")
+
+
+async def test_a_mail_server_that_stays_away_is_asked_for_nearly_six_hours(watch: Watch) -> None:
+    watch.start(Thresholds(disk_free_mb=500))
+    watch.mail.rcpt = "450 greylisted"
+    await _full(watch)
+    await watch.alerts.look()
+    began_ms = watch.w.now_ms
+    tried_ms: list[int] = []
+    while not tried_ms or watch.letters() == [("email", "pending", "channel_unreachable")]:
+        ((due_ms,),) = rows(watch.w.path, "SELECT due_at FROM alert_letter")
+        watch.w.clock.pass_s((due_ms - watch.w.now_ms) / 1000)
+        await watch.carrier.carry()
+        tried_ms.append(watch.w.now_ms)
+    assert watch.letters() == [("email", "failed", "channel_unreachable")]
+    assert len(tried_ms) == 10
+    assert 5.5 * HOUR_S < (tried_ms[-1] - began_ms) / 1000 < 6 * HOUR_S
+
+
+async def test_a_refusal_that_cannot_be_written_down_at_once_is_written_when_the_store_is_back(
+    watch: Watch,
+) -> None:
+    assert watch.ways.email is not None
+    outlet = TakesTheStoreAlong(watch.ways.email, watch.w.path)
+    watch.ways = replace(watch.ways, email=outlet)
+    watch.start(Thresholds(disk_free_mb=500))
+    watch.mail.answer = "452 disk is full"
+    await _full(watch)
+    await watch.alerts.look()
+    with structlog.testing.capture_logs() as logs:
+        carrying = asyncio.create_task(watch.carrier.carry())
+
+        async def tried_in_vain() -> bool | None:
+            return any(line["event"] == "letter.outcome_waits" for line in logs) or None
+
+        await eventually(tried_in_vain)
+        outlet.give_back()
+        await carrying
+    assert watch.letters() == [("email", "pending", "channel_unreachable")]
 
 
 async def test_a_letter_whose_answer_got_lost_is_never_sent_again(watch: Watch) -> None:

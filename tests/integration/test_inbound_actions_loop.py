@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiohttp import web
 from standardwebhooks import Webhook
 
@@ -39,6 +40,7 @@ from gateway.webhooks.settings import WebhookSettings
 from tests.integration.webhooks_bench import Receiver, listening, status
 from tests.peers.looking import eventually
 from tests.peers.mail_peer import MailPeer, mail_server
+from tests.peers.store_away import TakesTheStoreAlong
 from tests.peers.store_world import ALICE, LIVE, HandClock, World, deliver, world
 
 SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # gitleaks:allow - a secret of tests
@@ -62,16 +64,10 @@ class Desk:
 
     @asynccontextmanager
     async def carrying(self) -> AsyncIterator[Callable[[float], None]]:
-        """Carry out; gives what moves the clock and says so."""
-        loop = self.loop()
-
-        def pass_s(seconds: float) -> None:
-            self.w.clock.pass_s(seconds)
-            loop.wake()
-
-        task = asyncio.create_task(loop.run())
+        """Carry out; gives what moves the clock."""
+        task = asyncio.create_task(self.loop().run())
         try:
-            yield pass_s
+            yield self.w.clock.pass_s
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -110,6 +106,12 @@ class Desk:
 
 
 Make = Callable[..., Awaitable[Desk]]
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What falls due when a test moves the clock is noticed at once."""
+    monkeypatch.setattr("gateway.errands.LOOK_MAX_S", 0.05)
 
 
 @pytest.fixture
@@ -385,6 +387,26 @@ async def test_a_letter_that_the_server_does_not_take_now_goes_later(make: Make)
         pass_s(RETRY_S["email"][0])
         assert await desk.ended(inbound) == [("email", "done", None)]
     assert len(desk.mail.got) == 1
+
+
+async def test_a_refusal_that_cannot_be_written_down_at_once_is_written_when_the_store_is_back(
+    make: Make,
+) -> None:
+    desk = await make(Mail("head@school.example"))
+    desk.mail.answer = "452 disk is full"
+    assert desk.ways.email is not None
+    outlet = TakesTheStoreAlong(desk.ways.email, desk.w.path)
+    desk.ways = replace(desk.ways, email=outlet)
+    inbound = await desk.came("hello")
+    with structlog.testing.capture_logs() as logs:
+        async with desk.carrying():
+
+            async def tried_in_vain() -> bool | None:
+                return any(line["event"] == "inbound.outcome_waits" for line in logs) or None
+
+            await eventually(tried_in_vain)
+            outlet.give_back()
+            assert await desk.waits(inbound, 1) == "channel_unreachable"
 
 
 async def test_a_letter_that_the_server_refuses_is_given_up(make: Make) -> None:

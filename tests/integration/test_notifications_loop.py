@@ -6,9 +6,10 @@ Time stands still unless a test moves it; what is waited for is a state, never a
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from gateway.lifecycle import Happening
 from gateway.message import Message
 from gateway.notification_flow import Channel
 from gateway.notifications import NotificationLoop
+from gateway.policy.content import ContentRule, compile_rules
+from gateway.store.approvals import Decision
 from gateway.store.notification_rows import (
     NewNotification,
     Notification,
@@ -34,12 +37,14 @@ from gateway.store.notification_rows import (
     Sender,
     SmsChoices,
 )
+from gateway.store.people_rows import Wish
 from gateway.store.rows import IdempotencyKey, LineRow, MessageFilter, StoredAnswer, View
 from gateway.webhooks.post import Poster
 from gateway.webhooks.settings import WebhookSettings
 from tests.integration.webhooks_bench import Receiver, listening, status
 from tests.peers.looking import eventually
 from tests.peers.mail_peer import MailPeer, mail_server
+from tests.peers.store_away import TakesTheStoreAlong
 from tests.peers.store_world import ALICE, LIVE, World, world
 
 ANSWER = StoredAnswer(202, b"{}")
@@ -54,6 +59,7 @@ class Desk:
     mail: MailPeer
     web: Receiver
     outlets: dict[Channel, Outlet]
+    settings: AdmissionSettings = field(default_factory=AdmissionSettings)
 
     async def accept(self, *channels: Channel, **changes: Any) -> str:
         new = NewNotification(
@@ -73,15 +79,14 @@ class Desk:
         return new.id
 
     def loop(self) -> NotificationLoop:
-        admission = Admission(self.w.store, AdmissionSettings(), self.w.clock)
+        admission = Admission(self.w.store, self.settings, self.w.clock)
         return NotificationLoop(self.w.store, admission, self.w.clock, self.outlets)
 
     @asynccontextmanager
-    async def carrying(self, loop: NotificationLoop | None = None) -> AsyncIterator[NotificationLoop]:
-        loop = loop or self.loop()
-        task = asyncio.create_task(loop.run())
+    async def carrying(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.loop().run())
         try:
-            yield loop
+            yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -114,6 +119,12 @@ class Desk:
 
         (one,) = await eventually(look)
         return one
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What falls due when a test moves the clock is noticed at once."""
+    monkeypatch.setattr("gateway.errands.LOOK_MAX_S", 0.05)
 
 
 @pytest.fixture
@@ -178,12 +189,11 @@ async def test_a_text_that_is_not_delivered_in_time_is_taken_back_before_the_nex
     desk: Desk,
 ) -> None:
     notification_id = await desk.accept("sms", "email", fallback_after_s=600)
-    async with desk.carrying() as loop:
+    async with desk.carrying():
         text = await desk.text()
         await desk.ends(notification_id, ("sms", "queued"))
         assert text.expires_at_ms == desk.w.now_ms + 600_000
         desk.w.clock.pass_s(601)
-        loop.wake()
         final = await desk.ends(notification_id, ("sms", "failed"), ("email", "sent"))
     assert await desk.w.state(text.id) in ("cancelled", "expired")
     assert final.state == "sent"
@@ -194,13 +204,12 @@ async def test_a_text_that_is_on_air_when_time_is_up_stays_sent_and_may_still_be
     desk: Desk,
 ) -> None:
     notification_id = await desk.accept("sms", "email", fallback_after_s=600)
-    async with desk.carrying() as loop:
+    async with desk.carrying():
         text = await desk.text()
         await desk.ends(notification_id, ("sms", "queued"))
         await desk.w.all_sent(await desk.w.take(desk.line))
         await desk.until(notification_id, lambda one: one.state == "sent")
         desk.w.clock.pass_s(601)
-        loop.wake()
         await desk.ends(notification_id, ("sms", "sent"), ("email", "sent"))
         assert await desk.w.state(text.id) == "sent"
         await desk.w.report(desk.line, 1)
@@ -211,7 +220,7 @@ async def test_a_text_that_is_on_air_when_time_is_up_stays_sent_and_may_still_be
 async def test_a_mail_server_that_says_later_is_asked_later_and_one_that_says_no_is_not(desk: Desk) -> None:
     desk.mail.rcpt = "450 greylisted"
     notification_id = await desk.accept("email")
-    async with desk.carrying() as loop:
+    async with desk.carrying():
         waiting = await desk.until(notification_id, lambda one: bool(one.attempts))
         assert (waiting.state, waiting.attempts[0].status, waiting.attempts[0].tries) == (
             "queued",
@@ -222,7 +231,6 @@ async def test_a_mail_server_that_says_later_is_asked_later_and_one_that_says_no
         assert waiting.attempts[0].error.network_code == "450"
         desk.mail.rcpt = "250 OK"
         desk.w.clock.pass_s(31)
-        loop.wake()
         final = await desk.ends(notification_id, ("email", "sent"))
         assert (final.attempts[0].tries, final.attempts[0].error) == (2, None)
         desk.mail.answer = "554 spam"
@@ -236,16 +244,42 @@ async def test_a_mail_server_that_says_later_is_asked_later_and_one_that_says_no
 async def test_a_letter_whose_answer_got_lost_is_in_doubt_and_is_never_sent_again(desk: Desk) -> None:
     desk.mail.hangs_up = "data"
     notification_id = await desk.accept("email", "webhook")
-    async with desk.carrying() as loop:
+    async with desk.carrying():
         final = await desk.ends(notification_id, ("email", "in_doubt"))
         assert final.state == "failed"
         desk.w.clock.pass_s(24 * 3600)
-        loop.wake()
     async with desk.carrying():
         other = await desk.accept("webhook")
         await desk.ends(other, ("webhook", "sent"))
     assert desk.mail.read == 1
     assert len(desk.web.got) == 1
+
+
+async def test_a_damaged_word_about_an_earlier_try_keeps_no_notification_from_its_end(desk: Desk) -> None:
+    desk.mail.answer = "554 spam"
+    notification_id = await desk.accept("email", "sms")
+    async with desk.carrying():
+        await desk.ends(notification_id, ("email", "failed"), ("sms", "queued"))
+        with closing(sqlite3.connect(desk.w.path)) as db:
+            db.execute("UPDATE notification_attempt SET detail = substr(detail, 1, 20)")
+            db.commit()
+        await desk.w.all_sent(await desk.w.take(desk.line))
+        final = await desk.until(notification_id, lambda one: one.state == "sent")
+    assert [attempt.detail for attempt in final.attempts] == ["\ufffd", None]
+
+
+async def test_a_text_that_cannot_be_followed_keeps_no_channel_from_its_work(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_after: int | None, _limit: int) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(desk.w.store.notifications, "follow_messages", fails)
+    notification_id = await desk.accept("email")
+    with structlog.testing.capture_logs() as logs:
+        async with desk.carrying():
+            await desk.ends(notification_id, ("email", "sent"))
+    assert "notifications.follow_failed" in [line["event"] for line in logs]
 
 
 async def test_slack_and_webhook_are_tried_in_the_order_that_was_asked_for(desk: Desk) -> None:
@@ -289,7 +323,7 @@ async def test_a_full_queue_is_no_failure_of_the_text(tmp_path: Path) -> None:
         desk = Desk(w, line, mail, Receiver(), {})
         first = await w.admit()
         notification_id = await desk.accept("sms", "email")
-        async with desk.carrying() as loop:
+        async with desk.carrying():
 
             async def put_off() -> bool | None:
                 return (await w.store.notifications.due("sms", 1)).next_at_ms != w.now_ms or None
@@ -297,31 +331,71 @@ async def test_a_full_queue_is_no_failure_of_the_text(tmp_path: Path) -> None:
             await eventually(put_off)
             assert (await desk.get(notification_id)).attempts == ()
             await w.store.change(LIVE, first.id, Happening.CANCEL, "key:k")
-            w.clock.pass_s(31)
-            loop.wake()
+            desk.w.clock.pass_s(31)
             await desk.ends(notification_id, ("sms", "queued"))
 
 
-class TakesTheStoreAlong:
-    """An outlet after whose work the database is gone, until it is given back."""
+# ------------------------------------------------------------------ words that a second person has to approve
 
-    def __init__(self, inner: Outlet, path: Path) -> None:
-        self.inner = inner
-        self.folder = path.parent
-        self.away = path.parent / "away"
+MONEY = AdmissionSettings(content=compile_rules([ContentRule("money", "18:30", "hold")]))
+CRM = AdmissionSettings(approval_keys=frozenset({"crm"}))
 
-    async def send(self, letter: Letter, cleared: Cleared) -> Outcome:
-        outcome = await self.inner.send(letter, cleared)
-        self.away.mkdir()
-        for file in self.folder.glob("gateway.db*"):
-            file.rename(self.away / file.name)
-        return outcome
 
-    def give_back(self) -> None:
-        for file in self.folder.glob("gateway.db*"):
-            file.unlink()
-        for file in self.away.iterdir():
-            file.rename(self.folder / file.name)
+@pytest.mark.parametrize("settings", [MONEY, CRM], ids=["rule", "key"])
+async def test_CNT_2_words_that_need_a_yes_go_by_no_other_channel_when_their_text_is_refused(
+    desk: Desk, settings: AdmissionSettings
+) -> None:
+    desk.settings = settings
+    await desk.w.store.suppressions.add(Wish("default", ALICE, "letter"))
+    notification_id = await desk.accept("sms", "email")
+    async with desk.carrying():
+        final = await desk.until(notification_id, lambda one: one.state == "failed")
+    (attempt,) = final.attempts
+    assert attempt.error is not None
+    assert attempt.error.code == "recipient_opted_out"
+    assert "second person" in (attempt.detail or "")
+    assert desk.mail.got == []
+
+
+@pytest.mark.parametrize("settings", [MONEY, CRM], ids=["rule", "key"])
+async def test_CNT_2_words_that_need_a_yes_go_by_no_other_channel_when_their_text_had_no_room_in_time(
+    desk: Desk, settings: AdmissionSettings
+) -> None:
+    desk.settings = settings
+    notification_id = await desk.accept("sms", "email", fallback_after_s=30)
+    desk.w.clock.pass_s(31)
+    async with desk.carrying():
+        final = await desk.until(notification_id, lambda one: one.state == "failed")
+    (attempt,) = final.attempts
+    assert attempt.error is not None
+    assert (attempt.status, attempt.error.code, attempt.tries) == ("failed", "expired", 0)
+    assert await desk.texts() == ()
+    assert desk.mail.got == []
+
+
+async def test_CNT_2_a_held_text_that_a_crash_left_unrecorded_goes_by_no_other_channel_either(
+    desk: Desk,
+) -> None:
+    desk.settings = MONEY
+    notification_id = await desk.accept("sms", "email", fallback_after_s=600)
+    key = IdempotencyKey("default notification", f"{notification_id}:0", "")
+    first = await desk.w.admit(key=key, text="It moved to 18:30", held_reason="content:money")
+    desk.w.clock.pass_s(601)
+    async with desk.carrying():
+        await desk.until(notification_id, lambda one: one.state == "failed")
+    assert await desk.w.state(first.id) == "cancelled"
+    assert desk.mail.got == []
+
+
+async def test_CNT_2_a_text_that_a_person_released_may_be_followed_by_a_letter(desk: Desk) -> None:
+    desk.settings = MONEY
+    notification_id = await desk.accept("sms", "email")
+    async with desk.carrying():
+        await desk.ends(notification_id, ("sms", "queued"))
+        (asked,) = (await desk.w.store.approvals.page(LIVE, None, 10, None)).items
+        await desk.w.store.approvals.decide(LIVE, asked.id, Decision(True, asked.digest, "head", "head"))
+        await desk.w.rejected(await desk.w.take(desk.line))
+        await desk.ends(notification_id, ("sms", "failed"), ("email", "sent"))
 
 
 # ------------------------------------------------------------------ what a crash leaves
@@ -431,14 +505,13 @@ async def test_another_tenants_texts_are_not_touched_by_what_is_due(desk: Desk) 
 async def test_an_answer_of_500_is_tried_again_under_the_same_id(desk: Desk) -> None:
     desk.web.answer = status(503)
     notification_id = await desk.accept("webhook")
-    async with desk.carrying() as loop:
+    async with desk.carrying():
         first = await desk.web.next()
         await desk.until(
             notification_id, lambda one: bool(one.attempts) and one.attempts[0].status == "queued"
         )
         desk.web.answer = status(204)
         desk.w.clock.pass_s(31)
-        loop.wake()
         second = await desk.web.next()
         await desk.ends(notification_id, ("webhook", "sent"))
     assert first.id == second.id

@@ -277,7 +277,7 @@ class CompanionPeer:
 
     def _app_and_phone(self) -> dict[str, Any]:
         phone = {"maker": "Google", "model": self.will.model, "android": "13", "sdk": 33}
-        return {"app": {"code": 1, "name": "1.0.0"}, "phone": phone}
+        return {"app": {"code": self.will.app_code, "name": "1.0.0"}, "phone": phone}
 
     def _sims(self) -> list[dict[str, Any]]:
         return [asdict(sim) for sim in self.sims.values()]

@@ -71,6 +71,8 @@ class PhoneSettings:
     pace: Pace = field(default_factory=Pace)
     forgets: bool = False
     """The telephony process died with the app: no intent of earlier calls comes any more."""
+    app_code: int = 1
+    """Version of the app by Android's count."""
 
 
 class PairingRefusedError(Exception):

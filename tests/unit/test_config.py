@@ -114,8 +114,24 @@ def test_an_unknown_key_names_the_nearest_known_one_or_the_later_version(
             'policy.home_countries[0]: "UK" is not a country; write two letters of ISO 3166, like "GB"',
         ),
         (
+            '[policy]\ntimezone = "Europe"',
+            'policy.timezone: "Europe" is not a time zone; write it like "Europe/London"',
+        ),
+        (
             '[[line]]\nnumber = "+447700900101"\nquiet_hours = "00:00-24:00"',
             "line[0].quiet_hours: 00:00-24:00 is the whole day: nothing would ever be sent; leave some of it open",
+        ),
+        (
+            '[[line]]\nnumber = "+447700900101"\nparts_cost_by_prefix = { "+44" = "0.05" }\ncurrency = "GBP"',
+            "line[0]: parts_cost_by_prefix needs parts_cost; set parts_cost too, for all other numbers",
+        ),
+        (
+            '[[line]]\nnumber = "+447700900101"\ncurrency = "GBP"',
+            "line[0]: currency needs parts_cost; set parts_cost too, or take currency out",
+        ),
+        (
+            f'[[webhook]]\nurl = "gopher://x"\nsecret = "{SECRET}"',
+            'webhook[0].url: is not an http or https URL (it begins with "gopher"); write it like "https://example.org/hook"',
         ),
         (
             '[[content_rule]]\nname = "r"\npattern = "x"\naction = "hold"\n' * 2,
@@ -170,8 +186,17 @@ def test_a_refused_pin_or_secret_is_not_repeated_in_the_error(tmp_path: Path) ->
     for text in (
         '[[modem]]\nport = "/dev/a"\npin = "12x4567"',
         '[[webhook]]\nurl = "http://x/"\nsecret = "12x4567"',
+        '[slack]\nwebhook_url = "hooks.slack.com/services/T000/B000/12x4567"',
+        '[slack]\nwebhook_url = "12x4567 https://hooks.slack.com"',
+        '[slack]\nwebhook_url = "https://a:12x4567@\u2100/"',
+        '[slack]\nwebhook_url = "https:12x4567://"',
+        '[alerts]\napprise = ["12x4567"]',
+        '[alerts]\napprise = ["12x4567/a?b=://"]',
     ):
         assert "12x4567" not in refusal(tmp_path, text)
+    with pytest.raises(ConfigError) as refused:
+        load(None, {"GATEWAY__ALERTS__APPRISE": "[ntfy://12x4567"})
+    assert "12x4567" not in str(refused.value)
 
 
 def test_secrets_do_not_show_when_the_configuration_is_printed(tmp_path: Path) -> None:
@@ -221,7 +246,7 @@ def test_the_environment_reads_each_kind_of_value() -> None:
     ("name", "value", "said"),
     [
         ("GATEWAY__SERVER__PRT", "1", "server.prt: unknown key; did you mean server.port?"),
-        ("GATEWAY__SERVER__PORT", "x", '"x" cannot be read; write a number, true, false or a [list]'),
+        ("GATEWAY__SERVER__PORT", "x", "cannot be read; write a number, true, false or a [list]"),
         ("GATEWAY__SERVER__PORT", "70000", "server.port: must be at most 65,535 (is 70000)"),
         ("GATEWAY__SERVER", "1", "names no key; write it like GATEWAY__SERVER__PORT"),
         ("GATEWAY__MODEM__1__PORT", "/dev/x", "entries are counted from 0 without gaps; the next is 0"),

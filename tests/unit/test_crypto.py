@@ -39,6 +39,13 @@ def test_any_changed_bit_behind_the_key_id_is_damage(value: bytes, data: st.Data
     assert damaged.value.where == WHERE
 
 
+def test_a_sealed_value_never_passes_for_one_in_clear_when_its_mark_was_changed() -> None:
+    sealed = RING.seal(WHERE, b"text")
+    assert RING.open(WHERE, b"\x00" + sealed[1:]) == b"text"
+    with pytest.raises(DamagedRow):
+        RING.open("message|text|2", b"\x00" + sealed[1:])
+
+
 @pytest.mark.parametrize("length", [5, 10, 17, 20])
 def test_a_value_that_was_cut_short_is_damage(length: int) -> None:
     with pytest.raises(DamagedRow):

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,7 @@ from device_bridge.errors import DeviceNotReady, InDoubt, Rejected
 from device_bridge.sms.outcome import local
 from gateway.dispatcher import LineTask, run_events
 from gateway.lifecycle import Happening
-from gateway.policy.rules import Limits, PaceDefaults
-from gateway.store.crypto import KeyRingError
+from gateway.policy.rules import Budget, Limits, PaceDefaults
 from gateway.store.rows import LineRow
 from tests.peers.scripted_line import ScriptedDevice, ScriptedLine
 from tests.peers.store_world import ALICE, BARRED, LIVE, THREE_PARTS, World, status_report, world
@@ -284,14 +284,12 @@ async def test_a_verdict_is_recorded_even_when_what_comes_next_cannot_be_read(tm
             if not radio.on_air:
                 second = await w.admit(text="second")
                 with closing(sqlite3.connect(w.path)) as other:
-                    other.execute(
-                        "UPDATE message SET text = ? WHERE id = ?", (b"\x01none" + bytes(40), second.id)
-                    )
+                    other.execute("UPDATE message SET tags = 'no JSON' WHERE id = ?", (second.id,))
                     other.commit()
 
         radio.before_cleared = spoil
         async with asyncio.timeout(30):
-            with pytest.raises(KeyRingError, match="6e6f6e65"):
+            with pytest.raises(JSONDecodeError):
                 await task.run()
         await reaches(w, first.id, "sent")
 
@@ -305,6 +303,19 @@ async def test_the_pace_holds_a_line_back_until_its_minute_has_room(w: World) ->
         w.clock.pass_s(62)
         task.work.wake.set()
         await reaches(w, messages[2].id, "sent")
+
+
+async def test_PMP_3_a_line_is_held_to_every_budget_that_names_its_label_its_number_or_its_id(
+    w: World,
+) -> None:
+    row = await w.line("a", label="Office")
+    budgets = tuple(
+        Budget(line=name, parts_per_day=day)
+        for day, name in enumerate(("Office", row.number, row.id, "Office", "Shop"), start=1)
+    )
+    limits = Limits(budgets=(*budgets, Budget(key="Office", parts_per_day=9), Budget(parts_per_day=9)))
+    task = LineTask(ScriptedLine(row.key, w.clock.now_ms), row, w.store, w.clock, limits)
+    assert task.work.claim(()).pace.budgets == budgets[:4]
 
 
 async def test_two_messages_refused_because_of_the_sim_hold_the_line_for_a_while(w: World) -> None:

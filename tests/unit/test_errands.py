@@ -188,11 +188,11 @@ async def test_what_is_not_due_yet_begins_when_the_clock_has_stepped_and_somebod
     shelf = Shelf()
     shelf.put("a", in_s=3600)
     shelf.let_go("a")
-    async with shelf.carrying() as errands:
+    async with shelf.carrying():
         await shelf.looked()
         assert shelf.begun == []
         shelf.clock.pass_s(3600)
-        errands.wake()
+        shelf.changed.set()
         await shelf.until(lambda: shelf.done == ["a"], within_s=module.LOOK_MAX_S / 2)
 
 
@@ -240,6 +240,35 @@ async def test_a_piece_that_met_a_defect_goes_again_after_its_rest(monkeypatch: 
     async with shelf.carrying():
         await shelf.until(lambda: shelf.done == ["a"])
     assert shelf.begun == ["a", "a"]
+
+
+async def test_pieces_that_met_a_defect_hide_no_others_however_many_they_are() -> None:
+    shelf = Shelf(slots=2)
+    broken = [f"bad {n}" for n in range(5)]
+    shelf.put(*broken, "a", "b", "c")
+    shelf.breaks = {each: [Ended("a defect")] for each in broken}
+    async with shelf.carrying():
+        await shelf.until(lambda: shelf.under_way == {"a", "b"})
+        await shelf.looked()
+        assert shelf.under_way == {"a", "b"}
+        shelf.let_go("a", "b", "c")
+        await shelf.until(lambda: shelf.done == ["a", "b", "c"])
+    assert shelf.most_under_way == 2
+    assert sorted(shelf.begun) == sorted([*broken, "a", "b", "c"])
+
+
+async def test_a_defect_of_all_pieces_is_not_met_by_all_of_them_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "RESTING_MAX", 3)
+    shelf = Shelf(slots=2)
+    broken = [f"bad {n}" for n in range(9)]
+    shelf.put(*broken)
+    shelf.breaks = {each: [Ended("a defect")] for each in broken}
+    async with shelf.carrying():
+        await shelf.until(lambda: len(shelf.begun) == 5)
+        await shelf.looked()
+        assert len(shelf.begun) == 5
 
 
 async def test_a_store_that_is_away_is_waited_for_by_one_piece_and_by_all(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,6 +73,12 @@ def checksum_of(body: str) -> str:
 @given(st.text(max_size=60))
 def test_any_text_is_a_key_or_none(text: str) -> None:
     assert parse_key(text) is None
+
+
+@pytest.mark.parametrize("text", ["\ud800", "gwl_" + "\udfff" * 46, "a\udc80"])
+def test_half_of_a_surrogate_pair_is_a_wrong_key_and_no_defect(text: str) -> None:
+    assert parse_key(text) is None
+    assert not same(digest("gwl_"), digest(text))
 
 
 def test_an_unknown_id_is_never_the_same() -> None:

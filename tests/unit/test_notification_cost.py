@@ -20,6 +20,8 @@ from tests.peers.store_world import world
 HOT = {
     "notifications_due_alone": "notification_due_alone (channel=? AND due_at<?)",
     "notifications_due_bulk": "notification_due_bulk (channel=? AND due_at<?)",
+    "notifications_of_bulk_queued": "notification_by_bulk (tenant=? AND bulk_id=? AND state=?)",
+    "notification_of_bulk": "notification_by_bulk (tenant=? AND bulk_id=?)",
     "notifications_next_due": "notification_due_alone (channel=?",
     "notification_attempts_of_message": "notification_attempt_message (message_id=?)",
     "notification_attempts_sending": "notification_attempt_sending",

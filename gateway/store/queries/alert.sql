@@ -82,6 +82,10 @@ WHERE tenant = :tenant AND late_at <= :now AND notified IS NULL AND state IN ('h
     AND coalesce(held_reason, '') <> 'restored'
 ORDER BY late_at LIMIT :limit
 
+-- name: message_told_late
+-- Once, and apart from its end: what is late may still fail.
+UPDATE message SET late_at = NULL WHERE id = :id AND tenant = :tenant AND late_at IS NOT NULL
+
 -- name: message_notified
 UPDATE message SET notified = :now WHERE id = :id AND tenant = :tenant AND notified IS NULL
 

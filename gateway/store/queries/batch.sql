@@ -36,8 +36,12 @@ SELECT * FROM batch WHERE state = 'running' AND NOT EXISTS (SELECT 1 FROM batch_
     WHERE batch_count.batch_id = batch.id AND batch_count.state IN ('held', 'queued', 'submitting') AND batch_count.n > 0)
 
 -- name: batches_ended
-SELECT id, state, fallback FROM batch WHERE state IN ('cancelled', 'expired', 'rejected')
-    AND EXISTS (SELECT 1 FROM message WHERE message.batch_id = batch.id AND message.state IN ('held', 'queued'))
+-- Of one that never began the letters are left too: their texts may have expired while it was held.
+SELECT id, tenant, state, fallback, started_at FROM batch WHERE state IN ('cancelled', 'expired', 'rejected')
+    AND (EXISTS (SELECT 1 FROM message WHERE message.batch_id = batch.id AND message.state IN ('held', 'queued'))
+        OR (fallback IS NOT NULL AND started_at IS NULL AND EXISTS (SELECT 1 FROM notification
+            WHERE notification.tenant = batch.tenant AND notification.bulk_id = batch.id
+                AND notification.state = 'queued')))
 
 -- name: batch_waiting
 SELECT * FROM message WHERE batch_id = :batch_id AND state IN ('held', 'queued') ORDER BY id LIMIT :limit
@@ -133,6 +137,10 @@ SELECT * FROM approval WHERE state = 'pending' AND expires_at <= :now ORDER BY e
 
 -- name: approval_of_subject
 SELECT * FROM approval WHERE subject = :subject AND state = 'pending'
+
+-- name: approval_not_given
+SELECT 1 FROM approval
+WHERE tenant = :tenant AND subject = :subject AND state IN ('rejected', 'expired', 'void') LIMIT 1
 
 -- name: approval_decide
 UPDATE approval SET state = :state, decided_by = :by, decided_at = :at, note = :note

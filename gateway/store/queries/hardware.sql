@@ -21,6 +21,9 @@ SELECT * FROM line WHERE key = :key
 -- name: line_by_id
 SELECT * FROM line WHERE id = :id
 
+-- name: device_battery
+SELECT json_extract(health, '$.battery_percent') AS percent FROM device WHERE id = :id
+
 -- name: lines_of
 SELECT * FROM line WHERE tenant = :tenant AND (emulated = 1 OR :sandbox_only = 0) ORDER BY id
 

@@ -39,11 +39,18 @@ WHERE channel = :channel AND due_at <= :now AND held_reason IS NULL AND bulk_id 
 ORDER BY due_at LIMIT :limit
 
 -- name: notifications_due_bulk
+-- A batch that never began comes in, waits for a person, or ended so: nobody said yes to its words.
 SELECT * FROM notification
 WHERE channel = :channel AND due_at <= :now AND held_reason IS NULL AND bulk_id IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM notification_bulk AS bulk WHERE bulk.id = notification.bulk_id AND bulk.ready = 0)
-    AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.id = notification.bulk_id AND batch.state IN ('receiving', 'held'))
+    AND NOT EXISTS (SELECT 1 FROM batch WHERE batch.id = notification.bulk_id AND batch.started_at IS NULL)
 ORDER BY due_at LIMIT :limit
+
+-- name: notifications_of_bulk_queued
+SELECT * FROM notification WHERE tenant = :tenant AND bulk_id = :bulk_id AND state = 'queued' ORDER BY id LIMIT :limit
+
+-- name: notification_of_bulk
+SELECT id, subject FROM notification WHERE tenant = :tenant AND bulk_id = :bulk_id LIMIT 1
 
 -- name: notifications_next_due
 SELECT min(at) AS at FROM (

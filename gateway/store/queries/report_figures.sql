@@ -31,7 +31,7 @@ SELECT key_1, key_2, NULL AS kind_1, NULL AS kind_2, count(DISTINCT to_number) A
 (SELECT
     CASE :by_1
         WHEN 'day' THEN CAST((created_at - :start) / :day_ms AS TEXT)
-        WHEN 'line' THEN coalesce(line, line_asked)
+        WHEN 'line' THEN coalesce(line, CASE WHEN home_route LIKE 'line:%' THEN substr(home_route, 6) END)
         WHEN 'key' THEN key_id
         WHEN 'tenant' THEN tenant
         WHEN 'country' THEN country
@@ -44,7 +44,7 @@ SELECT key_1, key_2, NULL AS kind_1, NULL AS kind_2, count(DISTINCT to_number) A
     END AS key_1,
     CASE :by_2
         WHEN 'day' THEN CAST((created_at - :start) / :day_ms AS TEXT)
-        WHEN 'line' THEN coalesce(line, line_asked)
+        WHEN 'line' THEN coalesce(line, CASE WHEN home_route LIKE 'line:%' THEN substr(home_route, 6) END)
         WHEN 'key' THEN key_id
         WHEN 'tenant' THEN tenant
         WHEN 'country' THEN country
@@ -125,13 +125,14 @@ GROUP BY key_1, key_2, kind_1, kind_2
 SELECT id FROM message WHERE tenant = :tenant AND id >= :low AND id < :high ORDER BY id LIMIT 1 OFFSET :rows
 
 -- name: figure_name_of_line
-SELECT coalesce(label, number, iccid) AS name FROM line WHERE tenant = :tenant AND id = :id
+SELECT coalesce(label, number, iccid) AS name FROM line
+WHERE tenant = :tenant AND id = :id AND (emulated = 1 OR :sandbox_only = 0)
 
 -- name: figure_name_of_key
-SELECT name FROM credential WHERE tenant = :tenant AND id = :id
+SELECT name FROM credential WHERE tenant = :tenant AND id = :id AND (sandbox = 1 OR :sandbox_only = 0)
 
 -- name: figure_name_of_template
-SELECT name FROM template WHERE tenant = :tenant AND id = :id
+SELECT name FROM template WHERE tenant = :tenant AND id = :id AND (sandbox = 1 OR :sandbox_only = 0)
 
 -- name: figure_name_of_batch
-SELECT name FROM batch WHERE tenant = :tenant AND id = :id
+SELECT name FROM batch WHERE tenant = :tenant AND id = :id AND (sandbox = 1 OR :sandbox_only = 0)

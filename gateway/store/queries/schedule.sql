@@ -90,6 +90,7 @@ UPDATE schedule SET key_id = :new_key_id WHERE tenant = :tenant AND key_id = :ol
 
 -- name: message_reschedule
 -- Only what waits for a time that is ahead and was never tried; zero rows: it is too late.
-UPDATE message SET send_at = :send_at, due_at = :due_at, expires_at = :expires_at, held_reason = :held_reason
+UPDATE message SET send_at = :send_at, due_at = :due_at, expires_at = :expires_at, held_reason = :held_reason,
+    late_at = :late_at
 WHERE id = :id AND tenant = :tenant AND state = 'queued' AND attempt = 0 AND ready = 0 AND due_at > :now
 RETURNING *

@@ -35,7 +35,6 @@ function showTimes(within) {
 function tickDown(left) {
   const seconds = Math.max(0, Math.round((new Date(left.dataset.until) - Date.now()) / 1000));
   left.textContent = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  if (!seconds && left.dataset.then) { location.reload(); }
 }
 
 setInterval(() => document.querySelectorAll("[data-until]").forEach(tickDown), 1000);
@@ -45,6 +44,7 @@ setInterval(() => document.querySelectorAll("[data-until]").forEach(tickDown), 1
 const MOST_PER_S = 4;
 const shown = new Map();      // region's id → HTML as the server last sent it
 const marked = new Set();     // regions that something has happened to
+const held = new Set();       // those of them that somebody uses: fetched when they are let go
 let fetching = false;
 let lastFetch = 0;
 let timer = 0;
@@ -66,6 +66,7 @@ function later() {
 
 async function refetch() {
   timer = 0;
+  for (const id of marked) if (busy(byId(id))) { marked.delete(id); held.add(id); }
   const ids = [...marked];
   if (!ids.length) return;
   marked.clear();
@@ -76,8 +77,10 @@ async function refetch() {
     // The newest row that a list shows: what is newer is only counted, so that nothing moves under the reader.
     const seen = document.querySelector("[data-seen]")?.dataset.seen;
     if (seen) headers["X-Seen"] = seen;
+    if (document.hidden) headers["X-Hidden"] = "1";
     const answer = await fetch(location.href, {headers, redirect: "manual"});
-    if (answer.type === "opaqueredirect") { location.reload(); return; }
+    // Not reload(): where a form was answered, that would send it again.
+    if (answer.type === "opaqueredirect") { location.replace(location.href.split("#")[0]); return; }
     if (answer.ok) swap(await answer.text());
   } catch {
     ids.forEach((id) => marked.add(id));
@@ -87,13 +90,16 @@ async function refetch() {
   if (marked.size && connected) later();
 }
 
+// A form that sends once is another at each making: that alone is no news.
+const news = (html) => html.replace(/name="once" value="[^"]*"/g, "");
+
 function swap(html) {
   const parsed = new DOMParser().parseFromString(policy ? policy.createHTML(html) : html, "text/html");
   for (const fresh of parsed.querySelectorAll("[data-live]")) {
     const old = byId(fresh.id);
-    const text = fresh.outerHTML;
+    const text = news(fresh.outerHTML);
     if (!old || shown.get(fresh.id) === text) continue;
-    if (busy(old)) { marked.add(fresh.id); setTimeout(() => mark([]), 1500); continue; }
+    if (busy(old)) { held.add(fresh.id); continue; }
     shown.set(fresh.id, text);
     replace(old, document.importNode(fresh, true));
   }
@@ -104,12 +110,17 @@ function swap(html) {
 let beats = 0;
 setInterval(() => {
   beats += 1;
-  if (document.hidden) return;
+  if (document.hidden || !(connected || polling)) return;
+  for (const id of held) if (!busy(byId(id))) { held.delete(id); marked.add(id); }
   for (const region of document.querySelectorAll("[data-poll]")) if (beats % region.dataset.poll === 0) marked.add(region.id);
   if (marked.size) later();
 }, 1000);
 
+// Who comes back to a tab sees what it did not ask for meanwhile, and only now has read what came.
+document.addEventListener("visibilitychange", () => { if (!document.hidden) mark(null); });
+
 function busy(region) {
+  if (!region) return false;
   const field = document.activeElement;
   const writes = field && region.contains(field) && /^(INPUT|TEXTAREA|SELECT)$/.test(field.tagName);
   const selection = getSelection();
@@ -117,16 +128,31 @@ function busy(region) {
   return writes || selects || region.querySelector("button:active, a:active");
 }
 
+// What an element does: by it that is found again which has the keyboard. Figures in its words may have changed.
+function deed(each) {
+  const says = each.form?.querySelectorAll("input[type=hidden]:not([name=once])") ?? [];
+  return each.id || each.getAttribute("href") || each.dataset.copy
+    || [each.form?.getAttribute("action"), ...[...says].map((field) => field.value), each.textContent.replace(/\d/g, "")].join("\n");
+}
+
 function replace(old, fresh) {
   const open = new Set([...old.querySelectorAll("details[open][id]")].map((each) => each.id));
   for (const each of fresh.querySelectorAll("details[id]")) if (open.has(each.id)) each.open = true;
   const ticked = new Set([...old.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.value));
   for (const each of fresh.querySelectorAll("input[type=checkbox]")) if (ticked.has(each.value)) each.checked = true;
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const does = focused && deed(focused);
+  const equals = (region) => [...region.querySelectorAll(focused.localName)].filter((each) => deed(each) === does);
+  const nth = focused && equals(old).indexOf(focused);
   showTimes(fresh);
   prepare(fresh);
   old.replaceWith(fresh);
-  if (focused) byId(focused)?.focus({preventScroll: true});
+  if (!focused) return;
+  equals(fresh)[nth]?.focus({preventScroll: true});
+  if (fresh.contains(document.activeElement)) return;
+  // It is gone: the next Tab goes on from here, not from the top of the page.
+  fresh.tabIndex = -1;
+  fresh.focus({preventScroll: true});
 }
 
 function counts() {
@@ -378,7 +404,7 @@ if (openApp && /^#[0-9A-Z]{20,40}$/.test(location.hash)) {
 }
 if (location.hash === "#search") document.querySelector("input[type=search]")?.focus();
 
-for (const region of regions()) shown.set(region.id, region.outerHTML);
+for (const region of regions()) shown.set(region.id, news(region.outerHTML));
 showTimes(document);
 prepare(document);
 counts();

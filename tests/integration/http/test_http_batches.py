@@ -8,12 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gateway.admission import AdmissionSettings
+from gateway.batches import Addressee, AskedBatch, DryRun
+from gateway.draft import Caller
 from gateway.http.app import description
-from tests.integration.http.api_server import Server
+from gateway.ids import new_id
+from gateway.message import Message
+from gateway.notification_flow import Doubtful, Reached, Refused
+from gateway.representation import rfc3339
+from gateway.routing import RouteRule
+from gateway.store.batch_rows import Rejection
+from gateway.store.notification_fate import error_of
+from gateway.store.notification_rows import Due, Tried
+from gateway.store.rows import MessageFilter, View
+from tests.harness.sealed import flip, sealed_values
+from tests.integration.http.api_server import Server, ServerFactory
 
 PATH = "/api/v1/batches"
+LIVE = View("default")
 
 
 def people(count: int, first: int = 0) -> list[dict[str, Any]]:
@@ -211,12 +228,116 @@ async def test_what_failed_goes_again_on_the_line_and_with_the_priority_that_wer
     assert [{name: message[name] for name in wishes} for message in page.json["items"]] == [wishes] * 2
 
 
-async def failed_batch(server: Server) -> str:
-    body = {"text": "Hi {name}", "recipients": people(2), "valid_for_s": 60}
-    batch: str = (await server.call("POST", PATH, body)).json["id"]
+async def failed_batch(server: Server, **more: Any) -> str:
+    body = {"text": "Hi {name}", "recipients": people(2), "valid_for_s": 60, **more}
+    answer = await server.call("POST", PATH, body)
+    assert answer.status == 202, answer.json
     server.clock.ahead_s += 61
     await server.store.tick()
+    batch: str = answer.json["id"]
     return batch
+
+
+async def sent_again(server: Server, batch: str) -> list[Message]:
+    """Send what failed again; returns its messages, oldest first."""
+    again = await server.call("POST", f"{PATH}/{batch}/resend")
+    assert (again.status, again.json["rejected"]) == (202, []), again.json
+    page = await server.store.messages(LIVE, MessageFilter(batch_id=again.json["id"]), 100, None)
+    return list(reversed(page.items))
+
+
+async def test_KEY_6_urgent_texts_go_again_only_with_the_scope_for_them(server: Server) -> None:
+    batch = await failed_batch(server, purpose="urgent")
+    key = await server.key("batches:write", "messages:read")
+    refused = await server.call("POST", f"{PATH}/{batch}/resend", key=key)
+    assert (refused.status, refused.code) == (403, "forbidden")
+    assert "messages:urgent" in refused.json["detail"]
+    assert [message.purpose for message in await sent_again(server, batch)] == ["urgent"] * 2
+
+
+async def test_a_text_that_was_damaged_on_disk_is_not_among_what_goes_again(
+    server: Server, tmp_path: Path
+) -> None:
+    batch = await failed_batch(server)
+    path = tmp_path / "gateway.db"
+    flip(path, "message", "text", sealed_values(path, "message", "text")[0])
+    assert [message.text for message in await sent_again(server, batch)] == ["Hi Child 1"]
+
+
+async def test_what_failed_goes_again_with_as_many_parts_as_were_accepted(server: Server) -> None:
+    batch = await failed_batch(server, text="{name} " + "x" * 1_100, max_parts=10)
+    assert [message.parts for message in await sent_again(server, batch)] == [8, 8]
+
+
+@pytest.mark.parametrize("later_s", [None, 30])
+async def test_what_failed_goes_again_for_as_long_as_was_asked_for(
+    server: Server, later_s: int | None
+) -> None:
+    send_at = {} if later_s is None else {"send_at": rfc3339(server.clock.now_ms() + later_s * 1000)}
+    batch = await failed_batch(server, valid_for_s=90 - (later_s or 0), **send_at)
+    server.clock.ahead_s += 60
+    await server.store.tick()
+    for message in await sent_again(server, batch):
+        assert message.expires_at_ms - message.created_at_ms == (90 - (later_s or 0)) * 1000
+
+
+async def test_what_failed_goes_again_by_the_route_rules_and_not_by_the_line_of_its_first_text(
+    make_server: ServerFactory,
+) -> None:
+    rules = (RouteRule(to_prefix="+33", line="Office"),)
+    server = await make_server(admission=AdmissionSettings(routes=rules))
+    recipients = [{"to": "+33639980001"}, {"to": "+447700900123"}]
+    batch = await failed_batch(server, text="Hi", recipients=recipients)
+    assert server.real is not None
+    routes = [message.route for message in await sent_again(server, batch)]
+    assert routes == [f"line:{server.real.id}", "pool:default"]
+
+
+async def test_a_text_whose_line_a_rule_chose_names_it_before_it_is_sent(make_server: ServerFactory) -> None:
+    rules = (RouteRule(to_prefix="+33", line="Office"),)
+    server = await make_server(admission=AdmissionSettings(routes=rules))
+    assert server.real is not None
+    first = await server.send({"to": "+33639980001", "text": "Hi"})
+    shown = await server.call("GET", f"/api/v1/messages/{first.json['id']}")
+    assert [first.json["line"], shown.json["line"]] == [server.real.id] * 2
+
+
+async def letters(server: Server) -> dict[str, Due]:
+    """Follow what became of texts; returns the e-mails that are due, by their address."""
+    await server.store.notifications.follow_messages(None, 200)
+    return {due.recipient.email or "": due for due in (await server.store.notifications.due("email", 9)).work}
+
+
+async def test_what_failed_goes_again_with_an_e_mail_behind_it_for_those_whom_none_may_have_reached(
+    server: Server,
+) -> None:
+    names = ("refused", "sent", "doubtful", "waiting", "")
+    recipients = [
+        person | ({"email": f"{name}@example.org"} if name else {})
+        for person, name in zip(people(len(names)), names, strict=True)
+    ]
+    mail = {"fallback": ["email"], "subject": "School trip"}
+    batch = await failed_batch(server, recipients=recipients, **mail)
+    due = await letters(server)
+    refused = Refused(error_of("channel_refused", permanent=True), permanent=True)
+    for name, verdict in (
+        ("refused", refused), ("sent", Reached("sent")), ("doubtful", Doubtful(error_of("channel_in_doubt"))),
+    ):  # fmt: skip
+        await server.store.notifications.settle(due[f"{name}@example.org"], new_id(), verdict, Tried())
+    again = await server.call("POST", f"{PATH}/{batch}/resend")
+    assert (again.json["accepted"], again.json["fallback"]) == (5, ["email"])
+    assert list(await letters(server)) == ["waiting@example.org"]
+    server.clock.ahead_s += 61
+    await server.store.tick()
+    due = await letters(server)
+    assert set(due) == {"waiting@example.org", "refused@example.org"}
+    assert due["refused@example.org"].content.subject == "School trip"
+    assert due["refused@example.org"].content.body == "Hi Child 0"
+
+
+async def test_what_failed_of_a_batch_without_e_mails_goes_again_without_them(server: Server) -> None:
+    again = await server.call("POST", f"{PATH}/{await failed_batch(server)}/resend")
+    assert again.json["fallback"] == []
 
 
 async def test_what_failed_goes_again_once_however_often_it_is_asked_for(server: Server) -> None:
@@ -279,6 +400,123 @@ async def test_the_file_of_rejected_rows_is_sent_again_as_it_was_written(server:
         headers={"Content-Type": "text/csv"},
     )
     assert again.json["sample"] == ["Hi =Ann"]
+
+
+UNFIT = {"too long": "r" * 101, "escape": "a\x1b[2Jb", "bell": "a\x07", "tab": "a\tb", "delete": "a\x7fb"}
+
+
+@pytest.mark.parametrize("why", UNFIT)
+async def test_API_5_a_reference_that_no_message_may_have_rejects_its_row_of_a_table(
+    server: Server, why: str
+) -> None:
+    rows = (("+999100000001", "r1"), ("+999100000002", UNFIT[why]), ("+999100000003", "r" * 100))
+    octets = "phone,ours\n" + "".join(f'{to},"{reference}"\n' for to, reference in rows)
+    query = "text=Hi&reference_column=ours"
+    answer = await server.call(
+        "POST", f"{PATH}?{query}", body=octets.encode(), headers={"Content-Type": "text/csv"}
+    )
+    assert (answer.json["accepted"], answer.json["rejected_count"]) == (2, 1), answer.json
+    (row,) = answer.json["rejected"]
+    assert (row["index"], row["to"], row["code"]) == (2, "+999100000002", "csv_invalid")
+    assert "reference" in row["detail"]
+    assert row["detail"].isprintable()
+
+
+@pytest.mark.parametrize("why", UNFIT)
+async def test_API_5_a_reference_that_no_message_may_have_rejects_its_line_of_ndjson(
+    server: Server, why: str
+) -> None:
+    octets = "".join(
+        json.dumps({"to": to, "reference": reference}) + "\n"
+        for to, reference in (("+999100000001", "r1"), ("+999100000002", UNFIT[why]))
+    )
+    answer = await server.call(
+        "POST", f"{PATH}?text=Hi", body=octets.encode(), headers={"Content-Type": "application/x-ndjson"}
+    )
+    assert (answer.json["accepted"], answer.json["rejected_count"]) == (1, 1), answer.json
+    (row,) = answer.json["rejected"]
+    assert (row["index"], row["code"]) == (2, "csv_invalid")
+    assert row["detail"].startswith('"reference" ')
+
+
+@pytest.mark.parametrize("tag", ["a=b%1B", "a%07=b", "a=b%7F", "a=%09b"])
+async def test_API_5_a_tag_in_the_address_has_no_control_characters(server: Server, tag: str) -> None:
+    answer = await server.call(
+        "POST", f"{PATH}?text=Hi&tag=x=y&tag={tag}", body=b"phone\n+999100000001\n",
+        headers={"Content-Type": "text/csv"},
+    )  # fmt: skip
+    assert (answer.status, answer.code, answer.pointers()) == (422, "invalid_request", ["#/tag/1"])
+
+
+async def test_a_row_that_is_rejected_does_not_keep_its_number_from_the_next(server: Server) -> None:
+    to = "+999100000001"
+    emails = ("nobody", "ann@example.org", "ann@example.org")
+    recipients = [{"to": to, "email": email} for email in emails]
+    body = {"text": "Hi", "recipients": recipients, "fallback": ["email"]}
+    batch = (await server.call("POST", PATH, body)).json
+    codes = [(each["index"], each["code"]) for each in batch["rejected"]]
+    assert (batch["accepted"], codes) == (1, [(0, "recipient_field_missing"), (2, "duplicate_recipient")])
+    assert "row 2, counted from 1" in batch["rejected"][1]["detail"]
+
+
+async def all_rejected(server: Server, batch: str, limit: int) -> list[int]:
+    """Read the rejected rows page by page; returns their places."""
+    places: list[int] = []
+    path = f"{PATH}/{batch}/rejected?limit={limit}"
+    page = (await server.call("GET", path)).json
+    while True:
+        places += [each["index"] for each in page["items"]]
+        assert len(places) <= 10, "it never ends"
+        if page["next"] is None:
+            return places
+        page = (await server.call("GET", f"{path}&after={page['next']}")).json
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+async def test_rejected_rows_are_read_page_by_page_each_once(server: Server, limit: int) -> None:
+    recipients = [{"to": to} for to in ("0770", "+9991000000001", "0771", "0772", "0773")]
+    batch = (await server.call("POST", PATH, {"text": "Hi", "recipients": recipients})).json
+    assert await all_rejected(server, batch["id"], limit) == [0, 2, 3, 4]
+
+
+async def test_API_3_a_dry_run_counts_all_that_is_rejected_and_names_the_first_thousand(
+    server: Server,
+) -> None:
+    rows = "".join(f"{number},+9991000{number:05d}\n" for number in range(1_500))
+    query = "text=Hi&dry_run=true&number_column=place"
+    octets = f"place,phone\n{rows}".encode()
+    answer = await server.call("POST", f"{PATH}?{query}", body=octets, headers={"Content-Type": "text/csv"})
+    shown = answer.json
+    assert (shown["total"], shown["accepted"], shown["rejected_count"]) == (1_500, 0, 1_500)
+    assert [each["index"] for each in shown["rejected"]] == list(range(1, 1_001))
+
+
+async def test_API_3_a_dry_run_keeps_what_it_shows_and_no_more(server: Server) -> None:
+    caller = Caller("key", "office", "default", frozenset({"*"}))
+    dry = DryRun(keeps=300)
+    receiving = await server.services.batches.begin(AskedBatch(text="Hi"), caller, dry=dry)
+    await receiving.add([Addressee(n, "0770", {"name": "Ann"}) for n in range(1_000)])
+    assert (dry.rejected, dry.causes) == (1_000, {"invalid_number": 1_000})
+    assert [one.number for one in dry.rejections] == list(range(300))
+    long = DryRun(characters_left=1_000)
+    long.reject([Rejection(n, "csv_invalid", "Too long.", {"column 1": "x" * 400}) for n in range(1_000)])
+    assert (long.rejected, len(long.rejections)) == (1_000, 3)
+
+
+async def test_API_3_the_file_of_rejected_rows_leaves_while_it_is_read(server: Server) -> None:
+    """The first rows cannot be read; the columns are those of the first that could."""
+    unreadable = "".join("cut off\n" for _ in range(1_100))
+    octets = f"phone,name\n{unreadable}0770,Ann\n+999100000001,Ben\n".encode()
+    answer = await server.call(
+        "POST", f"{PATH}?text=Hi&number_column=phone", body=octets, headers={"Content-Type": "text/csv"}
+    )
+    assert answer.json["rejected_count"] == 1_101, answer.json
+    file = await server.call("GET", f"{PATH}/{answer.json['id']}/rejected?format=csv")
+    assert file.headers["Transfer-Encoding"] == "chunked"
+    lines = file.octets.decode("utf-8-sig").splitlines()
+    assert len(lines) == 1_102
+    assert lines[0] == "to,phone,name,row,reason,code"
+    assert lines[-1].startswith("0770,0770,Ann,1101,")
 
 
 def fits(shape: dict[str, Any], answer: Any) -> bool:

@@ -79,6 +79,22 @@ async def test_API_8_a_key_in_header_or_body_gives_the_first_answer_again(server
     assert (other.status, other.code) == (422, "idempotency_key_reused")
 
 
+async def test_API_8_a_repeated_request_gets_its_first_answer_though_its_template_is_gone(
+    server: Server,
+) -> None:
+    template = await server.call("POST", "/api/v1/templates", {"name": "evening", "texts": {"en": "Moved"}})
+    body = asked(body=None, template_id=template.json["id"]) | {"idempotency_key": "k-1"}
+    first = await send(server, body)
+    assert first.status == 202, first.json
+    assert (await server.call("DELETE", f"/api/v1/templates/{template.json['id']}")).status == 204
+    again = await send(server, body)
+    assert (again.status, again.json) == (first.status, first.json)
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert len(await due(server)) == 1
+    other = await send(server, asked(body="another text") | {"idempotency_key": "k-1"})
+    assert (other.status, other.code) == (422, "idempotency_key_reused")
+
+
 async def test_API_8_two_different_keys_in_one_request_are_refused(server: Server) -> None:
     refused = await send(server, asked() | {"idempotency_key": "a"}, headers={"Idempotency-Key": "b"})
     assert refused.status == 422
@@ -107,6 +123,15 @@ async def test_CNT_3_values_are_text_in_a_text_and_escaped_in_html(server: Serve
     (one,) = await due(server, "email")
     assert one.content.body == f"Hi {value}"
     assert one.content.html == "<p>&lt;b&gt;{y}&lt;/b&gt;" + "&amp;" * 290 + "</p>"
+
+
+async def test_html_may_be_indented_with_tabs_as_in_a_template(server: Server) -> None:
+    html = "<p>\n\tMoved\n</p>"
+    assert (await send(server, asked("email", html=html))).status == 202
+    (one,) = await due(server, "email")
+    assert one.content.html == html
+    refused = await send(server, asked("email", html="<p>\x1b</p>"))
+    assert (refused.code, refused.pointers()) == ("invalid_request", ["#/notification/html"])
 
 
 async def test_a_template_is_filled_in_the_language_of_the_reader(server: Server) -> None:
@@ -361,3 +386,14 @@ async def test_CNT_2_words_that_need_a_second_person_wait_as_a_text_or_are_not_t
         422, "channel_unavailable", ["#/notification/channels"],
     )  # fmt: skip
     assert (await send(server, asked("sms", "email", body="Your IBAN please"))).status == 202
+
+
+async def test_CNT_2_words_of_a_subject_that_need_a_second_person_have_to_stand_in_the_text_that_waits(
+    make_server: ServerFactory,
+) -> None:
+    server = await make_server(admission=AdmissionSettings(content=RULES))
+    unseen = await send(server, asked(subject="Your IBAN please"))
+    assert (unseen.status, unseen.code) == (422, "channel_unavailable")
+    assert "into the body" in unseen.json["detail"]
+    seen = await send(server, asked(subject="Your IBAN please", body="Send us your IBAN"))
+    assert seen.status == 202

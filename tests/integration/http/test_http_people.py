@@ -11,6 +11,7 @@ import pytest
 
 from gateway.http import people_answers as answers
 from gateway.store.people_rows import Wish
+from gateway.store.rows import View
 from gateway.store.suppressions import lift_by_keyword
 from tests.integration.http.api_server import Answer, Server
 
@@ -377,7 +378,7 @@ async def test_TEN_1_what_another_tenant_has_looks_like_what_does_not_exist(serv
         assert (theirs.status, theirs.code) == (404, "not_found"), (method, path)
         assert theirs.json["detail"] == unknown.json["detail"]
     assert (await server.call("POST", CONTACTS, {"number": ANN}, key=other)).status == 201
-    assert not await server.store.suppressions.fact("other", ANN)
+    assert not await server.store.suppressions.fact(View("other"), ANN)
 
 
 async def test_KEY_6_people_need_the_scopes_that_the_description_names(server: Server) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -458,6 +458,30 @@ async def test_CNT_2_the_approver_sees_text_count_cost_and_sample_and_approves_w
     )  # fmt: skip
     assert (await server.call("GET", message.headers["Location"])).json["state"] == "queued"
     refused(await server.call("POST", f"{own}/approve", {"digest": shown["digest"]}), 409, "conflict")
+
+
+async def test_API_8_the_replay_of_a_text_that_waited_is_its_first_answer_byte_for_byte(
+    make_server: ServerFactory,
+) -> None:
+    server = await make_server(
+        admission=AdmissionSettings(approval_keys=TRAINEE), rules=Rules(approval_keys=TRAINEE)
+    )
+    trainee = await server.key(name="trainee")
+    later = datetime.fromtimestamp(server.clock.now_ms() / 1000 + 5400, UTC).isoformat()
+    for key, more in ((trainee, {}), (server.live, {"send_at": later})):
+        headers = {"Idempotency-Key": f"key-{len(more)}"}
+        body = {"to": ANN, "text": "School is closed", **more}
+        first = await server.send(body, key=key, headers=headers)
+        assert first.json["state"] == ("scheduled" if more else "held")
+        for asked in (await server.call("GET", f"{APPROVALS}?state=pending")).json["items"]:
+            await server.call("POST", f"{APPROVALS}/{asked['id']}/approve", {"digest": asked["digest"]})
+        server.clock.ahead_s += 3600
+        await server.store.tick()
+        now = (await server.call("GET", first.headers["Location"])).json
+        assert (now["state"], now["held_reason"]) == ("queued", None)
+        again = await server.send(body, key=key, headers=headers)
+        assert (again.status, again.headers["Idempotency-Replayed"]) == (202, "true")
+        assert again.octets == first.octets
 
 
 async def test_attack_row_41_the_author_approves_nothing_of_their_own(make_server: ServerFactory) -> None:

@@ -23,6 +23,8 @@ from tests.peers.store_world import World
 
 PATH = "/api/v1/reports"
 REAL = "+447911123456"
+NUMBER = "+447700900111"
+"""Of the line "Office"."""
 
 
 async def get(server: Server, path: str, **more: Any) -> Any:
@@ -166,6 +168,24 @@ async def test_PMP_3_a_line_shows_every_limit_in_force_with_what_is_used_of_it(
     (money,) = line.budgets
     assert (money.name, money.limit.amount, money.used.amount) == ("budget_per_month", "20.00", "0.00")
     assert datetime.fromisoformat(money.resets_at) > datetime.fromisoformat(line.quotas[2].resets_at)
+
+
+async def test_PMP_3_a_line_shows_all_its_budgets_whatever_it_is_called_by(
+    make_server: ServerFactory,
+) -> None:
+    parts = Budget(line=NUMBER, parts_per_day=500, micro_per_day=5_000_000, currency="GBP")
+    money = Budget(line="Office", parts_per_day=200, micro_per_month=20_000_000, currency="EUR")
+    server = await make_server(settings={"limits": Limits(PaceDefaults(0, 0), (parts, money))})
+    line = await line_of(server)
+    assert (line.label, line.number) == ("Office", NUMBER)
+    assert [(quota.name, quota.limit) for quota in line.quotas] == [
+        ("budget_parts_per_day", 500),
+        ("budget_parts_per_day", 200),
+    ]
+    assert [(shown.name, shown.limit.amount, shown.limit.currency) for shown in line.budgets] == [
+        ("budget_per_day", "5.00", "GBP"),
+        ("budget_per_month", "20.00", "EUR"),
+    ]
 
 
 async def test_limits_and_quiet_hours_of_a_line_are_changed_and_taken_back(server: Server) -> None:

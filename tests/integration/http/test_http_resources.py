@@ -240,6 +240,14 @@ async def test_a_test_event_goes_to_one_webhook_and_can_be_sent_again(server: Se
     assert (await server.call("GET", f"/api/v1/webhooks/{other['id']}/deliveries")).json["items"] == []
 
 
+async def test_a_test_of_a_webhook_that_is_made_disabled_is_refused_and_makes_none(server: Server) -> None:
+    refused = await server.call("POST", "/api/v1/webhooks", {**HOOK, "enabled": False, "test": True})
+    assert (refused.status, refused.code) == (422, "invalid_request")
+    (error,) = refused.json["errors"]
+    assert (error["pointer"], "Enable it" in error["detail"]) == ("#/test", True)
+    assert (await server.call("GET", "/api/v1/webhooks")).json["items"] == []
+
+
 async def test_rotation_keeps_the_old_secret_beside_the_new_one(server: Server) -> None:
     made = (await server.call("POST", "/api/v1/webhooks", HOOK)).json
     turned = (await server.call("POST", f"/api/v1/webhooks/{made['id']}/rotate")).json

@@ -324,6 +324,21 @@ async def test_the_page_of_a_batch_pauses_goes_on_and_cancels_and_says_what_it_d
     assert len(export.html.splitlines()) == 6
 
 
+async def test_KEY_6_who_may_send_nothing_urgent_is_told_so_when_they_send_the_failed_again(
+    server: Server, visit: Visit
+) -> None:
+    body = {"text": "Hi", "recipients": [{"to": "+99901000001"}], "purpose": "urgent", "valid_for_s": 60}
+    batch = (await server.call("POST", "/api/v1/batches", body)).json
+    server.clock.ahead_s += 61
+    await server.store.tick()
+    visitor = await visit(await server.key("messages:read", "batches:write"))
+    page = await visitor.get(f"/batches/{batch['id']}")
+    page = await visitor.press(page, "Send the 1 failed again")
+    assert page.status == 403
+    assert "This key lacks the scope messages:urgent" in page.text
+    assert len((await server.call("GET", "/api/v1/batches")).json["items"]) == 1
+
+
 async def test_a_key_that_needs_a_second_person_is_told_so_before_it_sends(
     make_server: MakeServer, visit_at: VisitAt
 ) -> None:
@@ -562,6 +577,22 @@ async def test_a_row_that_cannot_be_read_shows_what_was_in_it(server: Server, vi
     cells = re.findall(r'data-label="Number">(.*?)</td>', page.html)
     assert len(cells) == 1
     assert "+99901000002 · Bo · surplus" in cells[0]
+
+
+async def test_API_3_of_very_many_rows_that_are_not_sent_the_file_has_the_first_and_says_so(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_jobs, "REJECTED_KEPT", 25)
+    visitor = await visit()
+    rows = "".join(f"{'0770' if number % 2 else f'+99901000{number:03d}'},Ann\n" for number in range(80))
+    page = await upload(visitor, f"phone,name\n{rows}".encode())
+    page = await settled(visitor, await visitor.press(page, "Check 80 rows", text="Hi {name}"))
+    assert "40 rows will not be sent" in page.text
+    assert "The file has the first 25 of them" in page.text
+    file = await visitor.get(page.url.removeprefix(visitor.origin).replace("/check", "/rejected.csv"))
+    assert [line.split(",")[3] for line in file.html.splitlines()[1:]] == [
+        str(row) for row in range(2, 52, 2)
+    ]
 
 
 async def test_a_row_without_a_number_says_so_in_words(server: Server, visit: Visit) -> None:

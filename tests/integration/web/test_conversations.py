@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from device_bridge.device import InboundReceived
 from gateway.admission import AdmissionSettings
 from gateway.message import Inbound
 from gateway.received import read_received
+from gateway.store.audit import AuditFilter
 from gateway.store.people_rows import SuppressionFilter, Wish
 from gateway.store.rows import LineRow, MessageFilter, NewInbound, View
+from gateway.web import conversations
 from tests.harness.visitor import Visitor
 from tests.integration.http.api_server import Server
 from tests.integration.web.visits import MakeServer, Visit, VisitAt
@@ -47,8 +52,8 @@ async def test_the_inbox_counts_what_is_new_and_opening_marks_it_as_read(
     assert "1 new" not in (await visitor.get("/conversations")).text
 
 
-@pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch"}])
-async def test_a_browser_that_only_fetches_ahead_marks_nothing(
+@pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch"}, {"X-Regions": "bubbles", "X-Hidden": "1"}])
+async def test_a_page_that_nobody_looks_at_marks_nothing(
     server: Server, visit: Visit, headers: dict[str, str]
 ) -> None:
     await receive(server, server.real, ANN, "Is it open?")
@@ -123,6 +128,17 @@ async def test_KEY_7_a_sandbox_session_sees_no_live_text(server: Server, visit: 
     assert "secret" not in (await visitor.get("/conversations?q=secret")).text.replace("“secret”", "")
 
 
+async def test_KEY_7_a_sandbox_session_is_not_told_that_somebody_wants_no_texts(
+    server: Server, visit: Visit
+) -> None:
+    for number in (ANN, PLAY):
+        await server.store.suppressions.add(Wish("default", number, "phone"))
+    visitor = await visit(server.sandbox)
+    assert "wants no texts" not in await opened(visitor, ANN)
+    assert "wants no texts" in await opened(visitor, PLAY)
+    assert "wants no texts" in await opened(await visit(), ANN)
+
+
 async def test_a_sender_that_is_a_word_is_shown_and_cannot_be_answered(server: Server, visit: Visit) -> None:
     await receive(server, server.real, "My Bank/2", "Your code is 4711")
     visitor = await visit()
@@ -163,6 +179,26 @@ async def test_older_words_are_one_link_on(server: Server, visit: Visit) -> None
     page = await visitor.get(older)
     assert "word 0." in page.text
     assert any(text == "Newest" for text, _path in page.links)
+
+
+async def test_a_conversation_is_saved_whole_as_a_file_and_the_trail_names_nobody(
+    server: Server, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversations, "_FILE_ROWS", 2)
+    for n in range(3):
+        await receive(server, server.real, ANN, f"=question {n}")
+    visitor = await visit()
+    page = await visitor.get(f"/conversations/{ANN}")
+    await visitor.press(page, "Send answer", text="Until six.")
+    where = next(address for text, address in page.links if text == "Export CSV")
+    saved = await visitor.get(where)
+    rows = list(csv.DictReader(io.StringIO(saved.html.removeprefix("\ufeff"))))
+    said = [(row["direction"], row["text"]) for row in rows]
+    assert said == [("outbound", "Until six."), *(("inbound", f"'=question {n}") for n in (2, 1, 0))]
+    assert {row["number"] for row in rows} == {ANN}
+    newest = (await server.store.audit.page(LIVE, AuditFilter(), 1, None)).items[0]
+    assert (newest.deed.action, newest.deed.target) == ("conversation.exported", "")
+    assert ANN not in str(newest)
 
 
 async def test_a_long_text_that_never_came_whole_says_which_part_is_missing(

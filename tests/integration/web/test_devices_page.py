@@ -20,6 +20,7 @@ from tests.integration.whole import QUIET, MakeGateway
 from tests.peers.adb_device import PACKAGE
 from tests.peers.adb_device_companion import LinkedCompanion
 from tests.peers.adb_device_vendors import PIXEL
+from tests.peers.companion_settings import PhoneSettings
 
 
 @pytest.fixture
@@ -93,6 +94,24 @@ async def test_a_phone_on_a_cable_is_found_set_up_and_removed_without_script(
     assert "Phone removed" in gone.text
     assert PACKAGE not in phone.android.apps
     await desk.shows("/devices", "Found: Pixel 4a")
+
+
+async def test_the_page_of_a_phone_shows_what_was_logged_of_it_and_that_its_app_is_old(
+    desk: Desk, world: AdbWorld, tmp_path: Path
+) -> None:
+    await world.phone("R58M1", PIXEL, LinkedCompanion(tmp_path / "app", PhoneSettings(app_code=0)))
+    found = await desk.shows("/devices", "It is not set up yet")
+    where = next(address for text, address in found.links if text == "Set up this phone")
+    await desk.visitor.press(await desk.visitor.get(where), "Set up this phone")
+    attached = await desk.shows("/devices", "Google Pixel 4a")
+    where = next(address for text, address in attached.links if text == "Google Pixel 4a")
+    page = await desk.shows(where, "line.changed")
+    for event in ("device.attached", "phone.paired", "phone.found"):
+        assert event in page.html.partition('id="log"')[2], event
+    assert "This gateway brings 1." in page.text
+    guest = Visitor(desk.gateway.url, desk.visitor.session)
+    await guest.sign_in(desk.gateway.sandbox)
+    assert (await guest.get(where)).status == 404
 
 
 async def test_the_steps_are_seen_while_they_are_done(desk: Desk, world: AdbWorld, tmp_path: Path) -> None:

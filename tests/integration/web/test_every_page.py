@@ -3,12 +3,17 @@ requests (rules §13 rows 12, 16 to 20, 27, 42)."""
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
+from types import CodeType
 
 import pytest
 
 from gateway.web import PAGES, SITE
+from gateway.web.frame import show
 from tests.harness.furnished import pages
 from tests.harness.visitor import Seen
 from tests.integration.http.api_server import Server
@@ -265,6 +270,84 @@ async def test_only_the_regions_that_are_asked_for_are_made(server: Server, visi
     assert "<html" not in page.html
     assert 'id="latest"' in page.html
     assert 'id="lines"' not in page.html
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """A function's code, with that of the functions inside it."""
+    yield code
+    for inside in code.co_consts:
+        if isinstance(inside, CodeType):
+            yield from codes(inside)
+
+
+def can_show(function: object, known: set[object]) -> bool:
+    """Say whether a function of the pages can answer a page: by the names that it uses, and those that they use."""
+    if function is show:
+        return True
+    if not inspect.isfunction(function) or function in known:
+        return False
+    if not function.__module__.startswith("gateway.web"):
+        return False
+    known.add(function)
+    names = {name for code in codes(function.__code__) for name in code.co_names}
+    used = [function.__globals__.get(name) for name in names]
+    used += [getattr(module, name, None) for module in used if inspect.ismodule(module) for name in names]
+    return any(can_show(each, known) for each in used)
+
+
+def test_a_page_that_a_form_answers_is_also_there_by_GET_at_the_address_of_the_form() -> None:
+    answering = {route.path for route in PAGES if route.method == "POST" and can_show(route.handle, set())}
+    assert answering >= {"/send", "/doctor/{id}/fix", "/keys/{id}/rotate"}, "nothing was proven"
+    there = {route.path for route in PAGES if route.method == "GET" and route.media_type == "text/html"}
+    assert answering - there == set()
+
+
+async def test_what_a_form_answered_is_fetched_again_at_its_own_address(
+    server: Server, visit: Visit, furnished: Furnish
+) -> None:
+    ids = await furnished()
+    wish = (await server.call("GET", "/api/v1/suppressions")).json["items"][0]["id"]
+    visitor = await visit()
+    key = await visitor.press(await visitor.get(f"/keys/{ids['keys/id']}"), "Make the new key", grace="now")
+    lifted = await visitor.press(
+        await visitor.get(f"/suppressions/{wish}"), "Text this person again", reason=""
+    )
+    assert (key.status, lifted.status) == (200, 422)
+    for path in (
+        key.url,
+        lifted.url,
+        f"/webhooks/{ids['webhooks/id']}/rotate",
+        f"/approvals/{wish}/approve",
+        f"/approvals/{wish}/reject",
+        "/batches/new/file",
+    ):
+        page = await visitor.get(path.removeprefix(visitor.origin), **{"X-Regions": "counts,approvals"})
+        assert page.status == 200, path
+        assert 'id="counts"' in page.html, path
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/messages/nowhere"])
+async def test_a_page_that_says_why_there_is_none_asks_for_nothing_more(
+    server: Server, visit: Visit, path: str
+) -> None:
+    page = await (await visit()).get(path)
+    assert page.status == 404
+    assert "data-live" not in page.html.replace("data-live-word", "")
+
+
+async def test_KEY_7_what_two_programs_ask_for_at_the_same_time_is_given_to_each_by_its_own_rights(
+    server: Server,
+) -> None:
+    await server.send({"to": "+447700900123", "text": "Wirklich geheim"})
+
+    async def latest(key: str) -> str:
+        headers = {"Accept": "text/html", "X-Regions": "latest"}
+        return (await server.call("GET", "/", key=key, headers=headers)).octets.decode()
+
+    await latest(server.live)  # the next is made a quarter of a second later, for all who wait
+    seen, play = await asyncio.gather(latest(server.live), latest(server.sandbox))
+    assert "Wirklich geheim" in seen
+    assert "Wirklich geheim" not in play
 
 
 async def test_files_are_kept_for_ever_under_names_that_change_with_them(

@@ -190,6 +190,19 @@ async def test_the_configuration_is_shown_to_those_who_may_do_everything(
     assert "Read sent texts" in page.text
 
 
+async def test_KEY_7_the_configuration_is_not_shown_to_a_sandbox_session_that_may_do_everything(
+    configured: Server, visit_at: VisitAt
+) -> None:
+    visitor = await visit_at(configured, configured.sandbox)
+    for path in ("/settings", "/settings?section=modem", "/settings?section=messages"):
+        page = await visitor.get(path)
+        assert page.status == 200
+        assert "shown to live keys" in page.text
+        for words in ("max_queued", "/dev/pts", "modem[0]", "config.toml"):
+            assert words not in page.html, (path, words)
+        assert 'name="section"' not in page.html
+
+
 async def test_colours_are_remembered_in_this_browser_and_forgotten(server: Server, visit: Visit) -> None:
     visitor = await visit()
     page = await visitor.press(await visitor.get("/settings"), "Use these colours", theme="dark")
@@ -211,6 +224,10 @@ async def test_KEY_8_an_odd_use_stands_at_the_key_until_somebody_opens_it(
             KeyUse(row.id, row.tenant, used_ms, "10.0.9.1", {network: used_ms}, {used_ms // HOUR_MS: 1})
         )
     visitor = await visit()
+    for path in (f"/keys/{row.id}", f"/keys/{row.id}/rotate"):
+        await visitor.get(
+            path, **{"X-Regions": "counts"}
+        )  # an open page asks by itself, and shows nobody this
     assert "used from a new network, 10.0.9.0/24" in (await visitor.get("/keys")).text
     assert "used from a new network, 10.0.9.0/24" in (await visitor.get(f"/keys/{row.id}")).text
     assert "new network" not in (await visitor.get("/keys")).text

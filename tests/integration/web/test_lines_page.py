@@ -78,6 +78,15 @@ async def test_what_is_refused_keeps_what_was_typed_and_says_why_at_the_field(
     assert line.label == "Office"
 
 
+async def test_a_limit_of_thousands_of_digits_is_refused_at_its_field(server: Server, visit: Visit) -> None:
+    visitor = await visit()
+    page = await visitor.get(f"/lines/{real(server).id}")
+    for digits in ("9" * 18, "9" * 19, "9" * 5000):
+        refused = await visitor.press(page, "Save this line", per_day=digits)
+        assert refused.status == 422
+        assert 'id="per_day-error"' in refused.html
+
+
 async def test_a_real_line_never_joins_the_sandbox_by_its_page(server: Server, visit: Visit) -> None:
     visitor = await visit()
     page = await visitor.get(f"/lines/{real(server).id}")

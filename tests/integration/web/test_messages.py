@@ -3,14 +3,18 @@ done to a choice of rows, files to take along, rights."""
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 import re
 
+from gateway.admission import AdmissionSettings
+from gateway.routing import RouteRule
+from gateway.store.rows import MessageFilter, View
 from tests.harness.visitor import Seen, Visitor
 from tests.integration.http.api_server import Server
-from tests.integration.web.visits import Visit
+from tests.integration.web.visits import MakeServer, Visit, VisitAt
 
 ANN, BOB = "+99900000001", "+99900000002"
 
@@ -105,6 +109,22 @@ async def test_new_rows_are_counted_and_do_not_push_what_is_read(server: Server,
     again = await visitor.get("/messages", **{"X-Regions": "fresh,rows", "X-Seen": seen[1]})
     assert "2 new on top" in again.text
     assert rows(again) == [first]
+
+
+async def test_two_tabs_that_were_opened_at_different_times_each_keep_their_own_rows(
+    server: Server, visit: Visit
+) -> None:
+    visitor = await visit()
+    first = await sent(server)
+    second = await sent(server)
+
+    async def shown(seen: str) -> list[str]:
+        return rows(await visitor.get("/messages", **{"X-Regions": "fresh,rows", "X-Seen": seen}))
+
+    # The first is made at once, the next a quarter of a second later: for all who show the same.
+    assert (await shown(first), await shown(second)) == ([first], [second, first])
+    both = await asyncio.gather(shown(first), shown(second))
+    assert list(both) == [[first], [second, first]]
 
 
 # ------------------------------------------------------------------ a choice of rows
@@ -234,6 +254,35 @@ async def test_a_message_is_cancelled_and_then_sent_again_as_new(server: Server,
     assert again.url != gone.url
     assert "Accepted as a new message" in again.text
     assert await server.stored() == 2
+
+
+async def test_what_is_sent_again_asks_for_the_same_line_and_as_many_parts(
+    server: Server, visit: Visit
+) -> None:
+    assert server.emulated is not None
+    message = await sent(server, text="x" * 1000, max_parts=7, line=server.emulated.id)
+    await server.call("DELETE", f"/api/v1/messages/{message}")
+    visitor = await visit()
+    again = await visitor.press(await visitor.get(f"/messages/{message}"), "Send again as new")
+    assert "Accepted as a new message" in again.text
+    new = (await server.store.messages(View("default"), MessageFilter(), 1, None)).items[0]
+    assert (new.id != message, new.parts) == (True, 7)
+    assert (new.line_asked, new.route) == (server.emulated.id, f"line:{server.emulated.id}")
+
+
+async def test_a_line_that_a_route_chose_is_not_asked_for_when_it_is_sent_again(
+    make_server: MakeServer, visit_at: VisitAt
+) -> None:
+    server = await make_server(
+        admission=AdmissionSettings(routes=(RouteRule(to_prefix="+44", line="Office"),))
+    )
+    assert server.real is not None
+    message = await sent(server, "+447700900123")
+    await server.call("DELETE", f"/api/v1/messages/{message}")
+    visitor = await visit_at(server, server.live)
+    await visitor.press(await visitor.get(f"/messages/{message}"), "Send again as new")
+    for each in (await server.store.messages(View("default"), MessageFilter(), 3, None)).items:
+        assert (each.route, each.line_asked) == (f"line:{server.real.id}", None)
 
 
 async def test_a_button_that_comes_too_late_changes_nothing_and_says_so(server: Server, visit: Visit) -> None:

@@ -165,3 +165,15 @@ async def test_KEY_6_suppressions_and_consents_need_rights_of_their_own(server: 
     assert page.status == 200
     assert "Consents" not in page.text
     assert (await one.get("/consents")).status == 403
+
+
+async def test_KEY_7_a_sandbox_session_is_not_told_what_a_live_key_is_called(
+    server: Server, visit: Visit
+) -> None:
+    payroll = await server.key(name="payroll")
+    wish = {"number": NUMBER, "source": "letter"}
+    assert (await server.call("POST", "/api/v1/suppressions", wish, key=payroll)).status == 201
+    assert "payroll" in (await (await visit()).get("/suppressions")).text
+    page = await (await visit(server.sandbox)).get("/suppressions")
+    assert "by letter" in page.text
+    assert "payroll" not in page.text

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 
 import pytest
 
@@ -88,6 +90,7 @@ async def test_a_wrong_number_is_marked_and_kept_and_nothing_is_sent(server: Ser
             "no such time",
             "send_at",
         ),
+        ({"to": ANN, "text": "Hello", "send_at": "0001-01-01T00:00"}, "no such time", "send_at"),
         ({"to": ANN, "text": "Hello", "line": "line:nothing"}, "line", "line"),
         ({"to": ANN, "text": "Hello", "valid_for_s": "7"}, "valid_for_s", "valid_for_s"),
         ({"to": ANN, "text": "Hello", "priority": "77"}, "priority", None),
@@ -107,6 +110,24 @@ async def test_what_is_refused_keeps_what_was_typed_and_says_why_at_its_field(
     else:
         assert re.search(rf'id="{where}-error"', page.html)
     assert await server.stored() == 0
+
+
+async def test_the_last_minute_of_the_calendar_is_refused_in_every_zone(
+    server: Server, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor = await visit()
+    page = await visitor.get("/send")
+    try:
+        for zone in ("America/New_York", "Asia/Tokyo"):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            late = {"to": ANN, "text": "Hello", "send_at": "9999-12-31T23:59"}
+            refused = await visitor.press(page, "Check", **late, do="send")
+            assert refused.status == 422, zone
+            assert 'id="send_at-error"' in refused.html
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 async def test_check_counts_and_shows_numbers_and_sends_nothing(server: Server, visit: Visit) -> None:
@@ -209,6 +230,22 @@ async def test_the_script_is_given_the_numbers_alone_and_nothing_is_sent(
     assert 'id="chips"' in answer.html
     assert "<html" not in answer.html
     assert await server.stored() == 0
+
+
+async def test_two_tabs_that_are_filled_in_at_the_same_time_are_each_shown_their_own_numbers(
+    server: Server, visit: Visit
+) -> None:
+    visitor = await visit()
+    fields = (await visitor.get("/send")).form("Check").fields
+
+    async def chips(number: str) -> str:
+        filled = [*(f for f in fields if f[0] != "to"), ("to", number)]
+        return (await visitor.post("/send", filled, **{"X-Regions": "chips"})).text
+
+    await chips(ANN)
+    ann, bob = await asyncio.gather(chips(ANN), chips(BOB))
+    assert ("+999 00000001" in ann, "+999 00000001" in bob) == (True, False)
+    assert ("+999 00000002" in ann, "+999 00000002" in bob) == (False, True)
 
 
 async def test_what_the_texts_cost_at_least_and_how_many_go_is_said_before_they_are_sent(

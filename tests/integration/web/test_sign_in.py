@@ -6,6 +6,10 @@ import hashlib
 
 import pytest
 
+from device_bridge.device import PartLost
+from device_bridge.sms.outcome import local
+from gateway.preparation import prepare
+from gateway.store.rows import Claim, Pace
 from gateway.store.sessions import ABSOLUTE_MS, IDLE_MS
 from tests.harness.visitor import Visitor
 from tests.integration.http.api_server import Server
@@ -79,7 +83,16 @@ async def test_a_wrong_secret_is_refused_in_words_and_too_many_are_held_off(
 
 @pytest.mark.parametrize(
     "wanted",
-    ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "/%0d%0aX: y"],
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/%0d%0aX: y",
+        "//[",
+        "http://[::1",
+        "/\t/evil.example",
+    ],
 )
 async def test_after_signing_in_nobody_is_led_elsewhere(server: Server, visit: Visit, wanted: str) -> None:
     nobody = await visit(None)
@@ -250,6 +263,21 @@ async def test_KEY_7_a_sandbox_session_sees_the_sandbox_only(server: Server, vis
     assert "a real secret" not in page.text
     assert "Office" not in page.text
     assert "Sandbox" in page.text
+
+
+async def test_KEY_7_the_overview_of_a_sandbox_session_counts_no_live_text_in_doubt(
+    server: Server, visit: Visit
+) -> None:
+    assert server.real is not None
+    await server.send({"to": "+447700900123", "text": "a real secret"})
+    looked = await server.store.look(server.real.id, 1, Pace())
+    prepared = tuple(prepare(work, 1, server.clock.now_ms(), more_follow=False) for work in looked.work)
+    claim = Claim(server.real.id, server.real.device_id or "", "node", prepared, Pace())
+    assert (await server.store.claim(claim)).prepared is not None
+    silent = local("modem_silent", maybe_on_air=True)
+    await server.store.record(PartLost(prepared[0].attempt_id, 1, silent, server.clock.now_ms()))
+    assert "in doubt now</dt><dd>1<" in (await (await visit()).get("/")).html
+    assert "in doubt now</dt><dd>0<" in (await (await visit(server.sandbox)).get("/")).html
 
 
 async def test_USR_5_behind_a_proxy_with_tls_the_cookie_never_leaves_tls(

@@ -50,6 +50,16 @@ async def test_a_template_is_written_in_two_languages_and_changed_into_a_second_
     assert "Too late" in late.html
 
 
+async def test_a_version_of_thousands_of_digits_is_no_defect(server: Server, visit: Visit) -> None:
+    visitor = await visit()
+    page = await save(
+        visitor, await visitor.get("/templates/new"), "Save template", [("en", "Hi")], name="trip"
+    )
+    edit = await visitor.get(page.url.removeprefix(visitor.origin) + "/edit")
+    saved = await save(visitor, edit, "Save version 2", [("en", "Hello")], from_version="9" * 5000)
+    assert (saved.status, "version 2" in saved.text) == (200, True)
+
+
 async def test_texts_that_do_not_agree_are_refused_at_the_language_at_fault(
     server: Server, visit: Visit
 ) -> None:

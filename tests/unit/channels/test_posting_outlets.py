@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks import Webhook
 
 from gateway.channels.apprise_outlet import AppriseOutlet
@@ -110,6 +112,29 @@ async def test_no_answer_after_the_post_leaves_doubt_and_no_connection_does_not(
         gone = await outlet.send(letter(receiver.url), yes)
     assert isinstance(gone, NotAccepted)
     assert not gone.permanent
+
+
+class SilentNames(AbstractResolver):
+    """A name server that never answers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return await asyncio.Future()
+
+    async def close(self) -> None: ...
+
+
+async def test_a_name_that_does_not_resolve_in_time_is_tried_again_because_nothing_has_left() -> None:
+    async with Poster(WebhookSettings(request_timeout_s=0.3), SilentNames()) as post:
+        outcomes = [
+            await WebhookOutlet(post).send(letter("https://example.org/hook"), yes),
+            await SlackOutlet(post, "https://hooks.example.org/services/x").send(letter(), yes),
+        ]
+    for outcome in outcomes:
+        assert isinstance(outcome, NotAccepted)
+        assert not outcome.permanent
+        assert "no connection within 0.2 s" in outcome.detail
 
 
 async def test_SSRF_1_a_recipients_url_is_guarded_like_every_webhook() -> None:

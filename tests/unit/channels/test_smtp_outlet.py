@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from email.policy import compat32
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.channels.letter import TAKEN_BACK, Letter, NotAccepted, Outcome, Sent, Unknown
-from gateway.channels.smtp import SmtpOutlet, SmtpSettings, mail_of
+from gateway.channels.smtp import SmtpOutlet, SmtpSettings, octets_of
 from tests.peers.authority import authority
-from tests.peers.mail_peer import PASSWORD, USER, MailPeer, mail_server
+from tests.peers.mail_peer import PASSWORD, USER, Mail, MailPeer, mail_server
 
 LETTER = Letter(
     id="01935f0c-0000-7000-8000-000000000001",
@@ -79,17 +82,82 @@ async def test_the_message_id_is_that_of_the_attempt_so_a_second_copy_can_be_rec
     assert first == second == f"<{LETTER.id}@school.example>"
 
 
-@given(st.text(max_size=300), st.text(max_size=100))
-def test_no_subject_and_no_name_becomes_another_header(subject: str, name: str) -> None:
-    hostile = f"{subject}\r\nBcc: eve@example.net\r\n\r\nforged"
-    settings = replace(SETTINGS, sender_name=f"{name}\nBcc: eve@example.net")
-    octets = mail_of(replace(LETTER, subject=hostile), settings).as_bytes()
-    head = octets.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
-    names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")]
-    assert sorted(names) == sorted(
-        [b"from", b"to", b"subject", b"date", b"message-id", b"auto-submitted", b"content-type",
-         b"content-transfer-encoding", b"mime-version"]
-    )  # fmt: skip
+HOSTILE = (
+    "=?utf-8?q?Bob=0D=0AReply-To:_evil@x.org=0D=0A=0D=0APay_to_X?=",
+    "=?utf-8?b?Qm9iDQpCY2M6IGV2ZUBleGFtcGxlLm5ldA0KDQpmb3JnZWQ=?=",
+    "=?a?q?=0A?=",
+    "\r\nBcc: eve@example.net\r\n\r\nforged",
+    "=?utf-8?q?",
+    "?=",
+    "é ",
+)
+hostile = st.lists(st.sampled_from(HOSTILE) | st.text(max_size=60), max_size=6).map("".join)
+
+
+def printed(text: str) -> str:
+    """A text as a head can hold it: in one line, and of characters that can be seen."""
+    return " ".join("".join(one for one in text if one.isprintable() or one.isspace()).split())
+
+
+@given(hostile, hostile, hostile)
+def test_whatever_a_subject_a_name_and_a_first_line_hold_they_arrive_as_written_and_become_no_header(
+    subject: str, name: str, line: str
+) -> None:
+    settings = replace(SETTINGS, sender_name=name)
+    body = f"{printed(line)}\nIt moved to 18:30."
+    for letter in (replace(LETTER, subject=subject), replace(LETTER, subject=None, body=body)):
+        octets = octets_of(letter, settings)
+        head = octets.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ")
+        names = [one.partition(b":")[0].lower() for one in head.split(b"\r\n")]
+        assert sorted(names) == sorted(
+            [b"from", b"to", b"subject", b"date", b"message-id", b"auto-submitted", b"content-type",
+             b"content-transfer-encoding", b"mime-version"]
+        )  # fmt: skip
+        assert max(map(len, octets.split(b"\r\n"))) < 998
+        message = Mail("", [], octets, over_tls=False, user=None).message
+        assert lines_of(message).rstrip("\n") == letter.body.rstrip("\n")
+        first = printed(line) if letter.subject is None else ""
+        wanted = printed(letter.subject or "")[:200] or first[:78] or "It moved to 18:30."
+        assert decoded(octets, "Subject") == wanted
+        shown = printed(name.replace("\\", "").replace('"', ""))
+        assert decoded(octets, "From").replace('"', "").rpartition(" <")[0] == shown
+
+
+def decoded(octets: bytes, name: str) -> str:
+    """A header as a reader of RFC 2047 has it, who decodes once."""
+    raw = message_from_bytes(octets, policy=compat32)[name].replace("\r\n", "")
+    return str(make_header(decode_header(raw)))
+
+
+async def test_words_that_look_encoded_arrive_on_a_server_as_a_person_wrote_them() -> None:
+    evil = HOSTILE[0]
+    async with mail_server(MailPeer()) as peer:
+        await sent(peer, replace(LETTER, subject=f"Invoice for {evil}"), sender_name=evil)
+        await sent(peer, replace(LETTER, subject=None, body=f"{evil}\nhello"))
+        await sent(peer, replace(LETTER, subject="SMS from =?a?q?=0A?="))
+    first, second, third = (mail.message for mail in peer.got)
+    assert first["Subject"] == f"Invoice for {evil}"
+    assert decoded(peer.got[0].octets, "From") == f"{evil} <office@school.example>"
+    assert first["Reply-To"] is None
+    assert lines_of(first) == LETTER.body
+    assert (second["Subject"], lines_of(second)) == (evil, f"{evil}\nhello\n")
+    assert third["Subject"] == "SMS from =?a?q?=0A?="
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [{"to": "=?utf-8?q?ann=0A?=@example.org"}, {"to": "ann@example.org\nBcc: x"}, {"body": "\ud800"}],
+)
+async def test_a_letter_that_can_be_no_mail_is_refused_for_good_and_nobody_is_asked(
+    broken: dict[str, str],
+) -> None:
+    async with mail_server(MailPeer()) as peer:
+        outcome = await sent(peer, replace(LETTER, **broken))  # type: ignore[arg-type]  # the members are text
+    assert isinstance(outcome, NotAccepted)
+    assert outcome.permanent
+    assert outcome.detail.startswith("the letter cannot be written as a mail: ")
+    assert "\n" not in outcome.detail
+    assert (peer.read, peer.got) == (0, [])
 
 
 async def test_a_letter_without_subject_has_its_first_line_as_one() -> None:

@@ -77,12 +77,12 @@ def test_a_name_of_four_kilobytes_is_cut_and_keeps_its_extension() -> None:
 
 def test_rejected_rows_are_a_csv_that_can_be_corrected_and_sent_again() -> None:
     file = RejectedRows(["to", "name"])
-    octets = (
-        file.heading()
-        + file.line(RejectedRow(3, "invalid_number", "no country code", ("0770", "=1")))
-        + file.line(RejectedRow(5, "csv_invalid", "ends early", ("+447700900123",)))
-        + file.line(RejectedRow(7, "csv_invalid", "too many cells", ("+447700900124", "Doe", "Ann")))
+    rows = (
+        RejectedRow(3, "invalid_number", "no country code", ("0770", "=1")),
+        RejectedRow(5, "csv_invalid", "ends early", ("+447700900123",)),
+        RejectedRow(7, "csv_invalid", "too many cells", ("+447700900124", "Doe", "Ann")),
     )
+    octets = BOM + csv_line(file.heading()) + b"".join(csv_line(file.line(row)) for row in rows)
     assert octets.decode() == (
         "\ufeffto,name,row,reason,code\r\n0770,'=1,3,no country code,invalid_number\r\n"
         "+447700900123,,5,ends early,csv_invalid\r\n+447700900124,Doe,7,too many cells,csv_invalid,Ann\r\n"
@@ -95,4 +95,4 @@ def test_rejected_rows_are_a_csv_that_can_be_corrected_and_sent_again() -> None:
 
 def test_a_column_of_the_upload_keeps_its_name_beside_ours() -> None:
     heading = RejectedRows(["to", "code", "rejected_code"]).heading()
-    assert heading == BOM + b"to,code,rejected_code,row,reason,rejected_rejected_code\r\n"
+    assert heading == ("to", "code", "rejected_code", "row", "reason", "rejected_rejected_code")

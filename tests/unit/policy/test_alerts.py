@@ -16,10 +16,13 @@ from device_bridge.sms.segmentation import segment
 from gateway.alerts.one_part import one_part
 from gateway.policy.alert_words import clock, duration, notice
 from gateway.policy.alerts import (
+    ENDINGS,
     KINDS,
     BudgetReading,
     Change,
+    Ending,
     Finding,
+    Judgement,
     Kind,
     LineReading,
     QueueReading,
@@ -48,7 +51,7 @@ ALL = Thresholds(
 def kinds(
     readings: Readings, thresholds: Thresholds = ALL, standing: tuple[Standing, ...] = ()
 ) -> list[Kind]:
-    return [finding.kind for finding in judge(readings, thresholds, standing, NOW)]
+    return [finding.kind for finding in judge(readings, thresholds, standing, NOW).findings]
 
 
 def line(**changes: object) -> Readings:
@@ -99,33 +102,37 @@ def test_a_rate_needs_twenty_reports_and_is_compared_before_it_is_rounded() -> N
     assert kinds(Readings(delivered=799, undelivered=201)) == ["delivery_rate"]
 
 
+def judged(*findings: Finding) -> Judgement:
+    return Judgement(findings)
+
+
 def told(changes: tuple[Change, ...]) -> list[str | None]:
     return [change.told for change in changes]
 
 
 def test_an_alert_is_raised_once_repeated_after_the_quiet_time_and_its_end_is_told_once() -> None:
     finding = Finding("failures", 12, 10)
-    (raised,) = follow((), (finding,), NOW, 3600)
+    (raised,) = follow((), judged(finding), NOW, 3600)
     assert (raised.told, raised.after.since_ms, raised.after.told_at_ms) == ("raised", NOW, NOW)
     standing = (raised.after,)
-    assert follow(standing, (finding,), NOW + HOUR_MS - 1, 3600) == ()
-    (repeated,) = follow(standing, (finding,), NOW + HOUR_MS, 3600)
+    assert follow(standing, judged(finding), NOW + HOUR_MS - 1, 3600) == ()
+    (repeated,) = follow(standing, judged(finding), NOW + HOUR_MS, 3600)
     assert (repeated.told, repeated.after.since_ms) == ("repeated", NOW)
-    (ended,) = follow((repeated.after,), (), NOW + HOUR_MS + 1, 3600)
+    (ended,) = follow((repeated.after,), judged(), NOW + HOUR_MS + 1, 3600)
     assert (ended.told, ended.after.active) == ("ended", False)
-    assert follow((ended.after,), (), NOW + 2 * HOUR_MS, 3600) == ()
+    assert follow((ended.after,), judged(), NOW + 2 * HOUR_MS, 3600) == ()
 
 
 def test_what_flickers_is_told_once_in_the_quiet_time_and_again_when_it_still_lasts_after_it() -> None:
     finding = Finding("failures", 12, 10)
-    (raised,) = follow((), (finding,), NOW, 3600)
-    (ended,) = follow((raised.after,), (), NOW + 30_000, 3600)
-    (silent,) = follow((ended.after,), (finding,), NOW + 60_000, 3600)
+    (raised,) = follow((), judged(finding), NOW, 3600)
+    (ended,) = follow((raised.after,), judged(), NOW + 30_000, 3600)
+    (silent,) = follow((ended.after,), judged(finding), NOW + 60_000, 3600)
     assert (silent.told, silent.after.active, silent.after.since_ms) == (None, True, NOW + 60_000)
-    assert told(follow((silent.after,), (), NOW + 90_000, 3600)) == [None]
-    (again,) = follow((silent.after,), (finding,), NOW + HOUR_MS, 3600)
+    assert told(follow((silent.after,), judged(), NOW + 90_000, 3600)) == [None]
+    (again,) = follow((silent.after,), judged(finding), NOW + HOUR_MS, 3600)
     assert (again.told, again.after.since_ms) == ("raised", NOW + 60_000)
-    assert told(follow((again.after,), (), NOW + HOUR_MS + 1, 3600)) == ["ended"]
+    assert told(follow((again.after,), judged(), NOW + HOUR_MS + 1, 3600)) == ["ended"]
 
 
 @given(st.lists(st.booleans(), max_size=400), st.integers(1, 20))
@@ -135,8 +142,8 @@ def test_whatever_flickers_no_more_is_raised_than_the_quiet_time_allows_and_each
     standing: tuple[Standing, ...] = ()
     heard: list[tuple[int, str]] = []
     for i, bad in enumerate(looks):
-        findings = (Finding("in_doubt", 5, 5),) if bad else ()
-        for change in follow(standing, findings, NOW + i * 30_000, quiet_looks * 30):
+        judgement = judged(Finding("in_doubt", 5, 5)) if bad else judged()
+        for change in follow(standing, judgement, NOW + i * 30_000, quiet_looks * 30):
             standing = (change.after,)
             if change.told is not None:
                 heard.append((i, change.told))
@@ -164,12 +171,21 @@ def test_two_lines_are_two_alerts() -> None:
     ]
 
 
+def test_two_budgets_of_one_payer_are_one_alert_of_the_fuller_one() -> None:
+    budgets = [
+        BudgetReading("line:a", name, "day", percent)
+        for name, percent in (("Shop", 81), ("+44", 95), ("a", 90))
+    ]
+    changes = follow((), judge(Readings(budgets=tuple(budgets)), ALL, (), NOW), NOW, 3600)
+    assert [(change.told, change.after.finding.name) for change in changes] == [("raised", "+44")]
+
+
 def test_a_line_that_was_alerted_of_stays_so_after_a_restart_until_it_is_up() -> None:
     (raised,) = follow((), judge(line(down_since_ms=NOW - 300_000), ALL, (), NOW), NOW, 3600)
     after_restart = line(down_since_ms=NOW)
-    findings = judge(after_restart, ALL, (raised.after,), NOW)
-    assert follow((raised.after,), findings, NOW, 3600) == ()
-    assert findings[0].since_ms == NOW - 300_000
+    judgement = judge(after_restart, ALL, (raised.after,), NOW)
+    assert follow((raised.after,), judgement, NOW, 3600) == ()
+    assert judgement.findings[0].since_ms == NOW - 300_000
 
 
 def test_a_line_without_credit_is_over_only_when_the_network_took_a_text_again() -> None:
@@ -180,12 +196,56 @@ def test_a_line_without_credit_is_over_only_when_the_network_took_a_text_again()
     assert kinds(line(no_credit=True, last_sent_at_ms=NOW), standing=standing) == ["low_credit"]
 
 
+def end(raised_by: Readings, later: Readings, thresholds: Thresholds = ALL) -> str | None:
+    """Say in words how an alert ends when readings change; None: it stands on and nothing is told."""
+    (raised,) = follow((), judge(raised_by, ALL, (), NOW), NOW, 3600)
+    at_ms = NOW + 2 * HOUR_MS
+    changes = follow((raised.after,), judge(later, thresholds, (raised.after,), at_ms), at_ms, 3600)
+    if not changes:
+        return None
+    (change,) = changes
+    assert change.told in ENDINGS
+    assert not change.after.active
+    return notice(change.after.finding, change.told, change.after.since_ms, at_ms, "UTC").title
+
+
+@pytest.mark.parametrize("down", [line(down_since_ms=NOW - 300_000), line(no_credit=True)])
+def test_the_alert_about_a_line_that_a_person_pauses_ends_and_says_so(down: Readings) -> None:
+    paused = Readings(lines=tuple(replace(each, paused=True) for each in down.lines))
+    assert kinds(paused) == []
+    assert end(down, paused) == "Over: line Shop is paused"
+
+
+def test_a_rate_that_too_few_reports_speak_of_now_stands_on_and_is_not_repeated() -> None:
+    bad = Readings(delivered=2, undelivered=30)
+    assert end(bad, Readings(delivered=0, undelivered=5)) is None
+    assert end(bad, Readings()) is None
+    assert end(bad, Readings(delivered=19, undelivered=1)) == "Over: texts are delivered again"
+
+
+def test_what_is_not_read_any_more_ends_without_the_word_that_all_is_well() -> None:
+    beyond = {kind: readings for kind, readings, _ in AT_THE_EDGE}
+    assert end(beyond["line_down"], Readings()) == "Over: line Shop is watched no more"
+    assert end(beyond["low_credit"], Readings()) == "Over: the credit of line Shop is watched no more"
+    assert end(beyond["budget_used"], Readings()) == "Over: the budget of shop is watched no more"
+    assert end(beyond["disk_free"], Readings()) is None
+
+
+@pytest.mark.parametrize(("_kind", "beyond", "_within"), AT_THE_EDGE)
+def test_an_alert_whose_threshold_was_taken_away_ends_without_the_word_that_all_is_well(
+    _kind: Kind, beyond: Readings, _within: Readings
+) -> None:
+    over = end(beyond, beyond, Thresholds())
+    assert over is not None
+    assert over.endswith(" is watched no more")
+
+
 # ------------------------------------------------------------------ words
 
 
 def finding_of(kind: Kind) -> Finding:
     readings = {k: beyond for k, beyond, _ in AT_THE_EDGE}[kind]
-    (found,) = judge(readings, ALL, (), NOW)
+    (found,) = judge(readings, ALL, (), NOW).findings
     return found
 
 
@@ -204,9 +264,11 @@ def test_every_alert_says_what_is_since_when_what_it_means_and_what_to_do_in_one
     assert short == " ".join(words.short.split())
 
 
+@pytest.mark.parametrize("told", ENDINGS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_end_says_how_long_it_lasted(kind: Kind) -> None:
-    words = notice(finding_of(kind), "ended", NOW - 2 * HOUR_MS, NOW, "UTC")
+def test_the_end_says_how_long_it_lasted(kind: Kind, told: Ending) -> None:
+    long_name = replace(finding_of(kind), name="The very long label of a line, with sixty characters in it..")
+    words = notice(long_name, told, NOW - 2 * HOUR_MS, NOW, "UTC")
     assert words.title.startswith("Over: ")
     assert "(2 h 0 min)" in words.since
     assert segment(one_part(words.short), "gsm7").parts == 1

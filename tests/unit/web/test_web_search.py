@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gateway.clock import midnight_ms
@@ -104,3 +106,13 @@ def test_a_day_of_the_week_is_the_last_one_and_a_date_is_its_beginning() -> None
 @given(st.text(max_size=80))
 def test_nothing_that_can_be_typed_fails(written: str) -> None:
     parse(written, NOW_MS)
+
+
+@pytest.mark.parametrize("name", ["on", "since", "before"])
+@given(st.dates(), st.sampled_from(["", "T00:00", "T23:59", "t12:30"]))
+@example(date.max, "")
+@example(date.max, "T23:59")
+@example(date.min, "")
+def test_no_day_of_the_calendar_fails(name: str, day: date, at: str) -> None:
+    sought = parse(f"{name}:{day.isoformat()}{at}", NOW_MS)
+    assert sought.troubles or sought.since_ms is not None or sought.until_ms is not None

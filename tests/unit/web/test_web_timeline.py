@@ -131,3 +131,11 @@ def test_foreign_words_in_the_evidence_stay_text() -> None:
         (entry("message.queued"), entry("message.failed", evidence="<img src=x>")), (), NAMES
     )
     assert all("<img" not in str(value) for _name, value in row.codes)
+
+
+def test_behind_a_handing_over_stand_signal_and_battery_as_they_were_then() -> None:
+    (row,) = hops(
+        (entry("message.submitting", attempt=1, line="l1", signal_dbm=-97, battery_percent=7),), (), NAMES
+    )
+    codes = {name: value.striptags() for name, value in row.codes}
+    assert codes == {"Signal then": "-97 dBm", "Battery then": "7 %"}
