@@ -84,10 +84,10 @@ unit: setup-dev  ## Unit tests (under two minutes)
 check: setup-dev lint  ## Lint, unit, contract and documents tests
 	$(PYTEST) tests/unit tests/contract tests/docs
 
-# Three processes: most tests wait for time or for a radio, so two cores are half idle. In their own order, so that the
+# Four processes: most tests wait for time or for a radio, so two cores are half idle. In their own order, so that the
 # long ones of tests/crash do not come last, when nothing is left to do beside them.
 test: fetched lint  ## Everything: lint, the app's tests, all tests, other people's programs, kill -9
-	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder tests
+	$(PYTEST) -n 4 --dist loadfile --no-loadscope-reorder tests
 
 # Programs of the distribution first, then the environment beside the app's build: both wait for their downloads.
 fetched:

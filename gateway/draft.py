@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.message import EncodingChoice, Notify, OnDoubt, Purpose
+from gateway.message import EncodingChoice, Message, Notify, OnDoubt, Purpose
 from gateway.store.rows import View
 
 
@@ -36,6 +36,16 @@ class Caller:
     def view(self) -> View:
         """Whose rows this caller may see."""
         return View(self.tenant, self.sandbox)
+
+
+VALID_MIN_S, VALID_MAX_S = 60, 604_800
+"""How long a text may be asked to stay valid."""
+
+
+def validity_s(message: Message) -> int:
+    """Say how long a text was asked to stay valid, for one that goes again; a clock that stepped may have moved it."""
+    begins_ms = max(message.created_at_ms, message.send_at_ms or 0)
+    return min(max((message.expires_at_ms - begins_ms) // 1000, VALID_MIN_S), VALID_MAX_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import structlog
 from gateway.admission import Admission
 from gateway.channels.letter import TAKEN_BACK, Letter, NotAccepted, Outcome, Outlet, Sent
 from gateway.clock import Clock
-from gateway.draft import Caller, MessageDraft
+from gateway.draft import VALID_MAX_S, VALID_MIN_S, Caller, MessageDraft
 from gateway.errands import STORE_RETRY_S, ErrandKind, Errands, EventNames
 from gateway.errors import GatewayError
 from gateway.ids import new_id
@@ -51,7 +51,6 @@ EVENTS = EventNames(
 FOLLOW_PAUSE_S = 0.05
 """Between two looks at what became of texts: a busy line moves hundreds a second, one read takes them all."""
 FOLLOW_ROWS = 200
-VALID_MIN_S, VALID_MAX_S = 60, 604_800
 NOT_AROUND = (
     "No other channel says it instead: these words need a second person's yes, or a rule refuses them."
 )

@@ -20,7 +20,7 @@ from gateway.batches.asked import Addressee, AskedBatch, Texts
 from gateway.batches.receiving import DryRun, Ground, Receiving
 from gateway.clock import Clock
 from gateway.composition import check_ahead
-from gateway.draft import Caller
+from gateway.draft import Caller, validity_s
 from gateway.errors import GatewayError
 from gateway.ids import new_id
 from gateway.message import Message
@@ -35,7 +35,6 @@ log = structlog.get_logger(__name__)
 
 RESEND_PAGE = 500
 DROP_RETRY_S = 1.0
-VALID_MIN_S = 60
 """The least that a batch may ask for (rules API-11)."""
 
 
@@ -216,7 +215,6 @@ def _addressees(failed: Sequence[FailedText], number: int) -> list[Addressee]:
 
 def _again(old: BatchRow, failed: Message) -> AskedBatch:
     """Ask for what was asked for then; ``failed`` shows what is said of each message of a batch alike."""
-    begins_ms = max(failed.created_at_ms, failed.send_at_ms or 0)
     return AskedBatch(
         text=" ",
         name=old.name,
@@ -224,7 +222,7 @@ def _again(old: BatchRow, failed: Message) -> AskedBatch:
         purpose=old.purpose,
         tags=old.tags,
         priority=failed.priority,
-        valid_for_s=max((failed.expires_at_ms - begins_ms) // 1000, VALID_MIN_S),
+        valid_for_s=validity_s(failed),
         line=failed.line_asked,
         pool=failed.pool,
         encoding=failed.encoding,

@@ -136,7 +136,11 @@ class RejectedQuery(Query):
 
     after: Annotated[
         int | None,
-        Field(ge=0, le=1_000_000_000, description="Rows behind this place: next of the page before."),
+        Field(
+            ge=0,
+            le=1_000_000_000,
+            description="Rows behind this place: next of the page before. Left out for the first page.",
+        ),
     ] = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 500
     format: Annotated[Literal["json", "csv"], Field(description="csv: all of them, as a file.")] = "json"

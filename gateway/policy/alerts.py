@@ -236,6 +236,7 @@ def _low_credit(line: LineReading, thresholds: Thresholds, was: Standing | None)
 
 def _budgets(readings: Readings, thresholds: Thresholds) -> list[Finding]:
     least = thresholds.budget_percent
+    paused = _paused(readings)
     fullest: dict[str, BudgetReading] = {}
     for budget in readings.budgets:
         subject = budget.subject
@@ -252,7 +253,7 @@ def _budgets(readings: Readings, thresholds: Thresholds) -> list[Finding]:
             span=budget.span,
         )
         for subject, budget in fullest.items()
-        if least and budget.percent >= least
+        if least and budget.percent >= least and budget.line not in paused
     ]
 
 
@@ -271,12 +272,19 @@ def _end(key: Key, readings: Readings, thresholds: Thresholds) -> Ending | None:
         if line is None:
             return "unwatched"
         return "paused" if line.paused else "ended"
-    if kind == "budget_used" and subject not in {budget.subject for budget in readings.budgets}:
-        return "unwatched"
+    if kind == "budget_used":
+        budget = next((each for each in readings.budgets if each.subject == subject), None)
+        if budget is None:
+            return "unwatched"
+        return "paused" if budget.line in _paused(readings) else "ended"
     unknown = (kind == "delivery_rate" and _too_few_reports(readings)) or (
         kind == "disk_free" and readings.disk_free_mb is None
     )
     return None if unknown else "ended"
+
+
+def _paused(readings: Readings) -> frozenset[str | None]:
+    return frozenset(line.id for line in readings.lines if line.paused)
 
 
 def _is_watched(kind: Kind, thresholds: Thresholds) -> bool:

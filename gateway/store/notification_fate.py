@@ -272,9 +272,10 @@ def _call_off(tx: Tx, message_id: str, error: MessageError) -> None:
 
 def never_begun(tx: Tx, batch: Row, limit: int) -> int:
     """End some of what a batch carries that nobody let go, expired texts too; returns how many were ended."""
+    why = CALLED_OFF if batch["state"] == "cancelled" else UNRELEASED
     rows = tx.rows("notifications_of_bulk_queued", tenant=batch["tenant"], bulk_id=batch["id"], limit=limit)
     for row in rows:
-        _fail(tx, row, UNRELEASED)
+        _fail(tx, row, why)
     return len(rows)
 
 

@@ -35,6 +35,7 @@ from gateway.web import once
 from gateway.web.form_errors import by_field, judged
 from gateway.web.forms import read_form
 from gateway.web.frame import HIDDEN, Page, see_other, show
+from gateway.web.names import Names, names_of
 from gateway.web.shown import number as grouped
 from gateway.web.words import gettext as _
 from gateway.web.words import mark
@@ -202,8 +203,10 @@ async def _said(call: Call, number: str, before: str | None) -> Said:
     room = call.services.store.conversations
     said = await room.said(call.view, number, (SHOWN, before), with_sent=call.caller.may("messages:read"))
     # A browser that only fetches ahead, or a tab in the background, shows nothing to anybody.
-    unseen = any(name in call.request.headers for name in ("Sec-Purpose", HIDDEN))
-    looked_at = before is None and call.request.method == "GET" and not unseen
+    headers = call.request.headers
+    unseen = any(name in headers for name in ("Sec-Purpose", HIDDEN))
+    shows = "bubbles" in headers.get("X-Regions", "bubbles").split(",")
+    looked_at = before is None and call.request.method == "GET" and shows and not unseen
     if said.unread and said.newest_received and looked_at:
         await room.seen(call.view, number, said.newest_received)
     return said
@@ -233,7 +236,7 @@ async def answer(call: Call) -> web.Response:
     return see_other(call, f"{path_of(number)}#end")
 
 
-_COLUMNS = ("at", "direction", "number", "text", "parts", "state", "error", "line", "id")
+_COLUMNS = ("id", "direction", "at", "number", "line", "text", "parts", "state", "error", "cause")
 _FILE_ROWS = 500
 
 
@@ -245,35 +248,38 @@ async def export(call: Call) -> web.StreamResponse:
 
 
 async def _pieces(call: Call, number: str) -> AsyncIterator[Iterable[Cells]]:
-    room, now_ms = call.services.store.conversations, call.services.clock.now_ms()
-    with_sent, before = call.caller.may("messages:read"), None
+    room, names, before = call.services.store.conversations, await names_of(call), None
+    with_sent = call.caller.may("messages:read")
     while True:
+        now_ms = call.services.clock.now_ms()
         said = await room.said(call.view, number, (_FILE_ROWS, before), with_sent=with_sent)
-        yield (_cells(item, number, now_ms) for item in reversed(said.items))
+        yield [_cells(item, number, names, now_ms) for item in reversed(said.items)]
         before = said.older
         if before is None:
             return
 
 
-def _cells(item: Inbound | Message, number: str, now_ms: int) -> Cells:
+def _cells(item: Inbound | Message, number: str, names: Names, now_ms: int) -> Cells:
+    line = names.line(item.line)
     if isinstance(item, Inbound):
         text = item.text if item.text is not None else _(KINDS.get(item.type, ""))
         state = "received" if item.complete else "incomplete"
         return (
+            item.id,
+            "in",
             rfc3339(item.received_at_ms),
-            "inbound",
             number,
+            line,
             text,
             item.parts,
             state,
             None,
-            item.line,
-            item.id,
+            None,
         )
-    error = item.error.title if item.error else None
+    error = item.error
     return (
-        rfc3339(item.created_at_ms), "outbound", number, item.text, item.parts, item.shown_state(now_ms), error,
-        item.line, item.id,
+        item.id, "out", rfc3339(item.created_at_ms), number, line, item.text, item.parts, item.shown_state(now_ms),
+        error.code if error else None, _(error.title) if error else None,
     )  # fmt: skip
 
 

@@ -7,14 +7,13 @@ Source: rules API-8 (one form, one message), W1.
 from __future__ import annotations
 
 from device_bridge.sms.segmentation import MAX_PARTS
-from gateway.draft import MessageDraft
+from gateway.draft import MessageDraft, validity_s
 from gateway.http.call import Call
 from gateway.http.route import forbidden
 from gateway.message import Message
 from gateway.store.convert import DAMAGED
 from gateway.store.rows import IdempotencyKey
 
-_VALID_S = (60, 604_800)
 """What a message may ask for."""
 
 
@@ -37,8 +36,6 @@ def can_be_sent_again(message: Message) -> bool:
 
 
 def _again(message: Message) -> MessageDraft:
-    begins_ms = max(message.created_at_ms, message.send_at_ms or 0)
-    least, most = _VALID_S
     return MessageDraft(
         to=message.to,
         text=message.text,
@@ -48,7 +45,7 @@ def _again(message: Message) -> MessageDraft:
         max_parts=MAX_PARTS,  # it was accepted once
         line=message.line_asked,
         pool=message.pool,
-        valid_for_s=min(max((message.expires_at_ms - begins_ms) // 1000, least), most),
+        valid_for_s=validity_s(message),
         priority=message.priority,
         purpose=message.purpose,
         reference=message.reference,

@@ -4,14 +4,17 @@ where it is, and what nobody sees counts as seen by nobody."""
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 from playwright.async_api import BrowserContext, Locator, Page, Request, expect
 
 from tests.harness.gateway_process import until
-from tests.harness.office import MakeOffice, Office, needs_chromium, settled
+from tests.harness.office import QUIET, MakeOffice, Office, needs_chromium, settled
 
 pytestmark = needs_chromium
 
+LEFT_EARLY = "closed before the connection is established"
+"""A test clicks faster than a page goes live."""
 BUSY = "+99900000004"
 """The network refuses it twice for now (cause 42) and takes it then (docs/sandbox.md)."""
 
@@ -232,3 +235,70 @@ async def test_a_page_that_a_form_answered_is_left_without_sending_the_form_agai
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await page.wait_for_url("**/sign-in?next=*")
     assert "POST" not in methods
+
+
+async def test_a_new_key_stays_in_sight_though_it_ended_the_session_that_made_it(office: Office) -> None:
+    office.expected = ("HTTP Authentication failed", LEFT_EARLY, "401")
+    keys = (await office.gateway.get("/api/v1/keys"))["items"]
+    mine = next(key["id"] for key in keys if not key["sandbox"])
+    page = await office.page(f"/keys/{mine}")
+    await page.get_by_label("The old key").select_option("now")
+    await page.get_by_role("button", name="Make the new key").click()
+    shown = page.get_by_label("Key", exact=True)
+    await expect(shown).to_have_value(re.compile("^gwl_"))
+    asked = asked_for(page)
+    # Somebody comes back from where they keep their keys.
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    probe = "fetch(location.href, {redirect: 'manual', headers: {Accept: 'text/html'}})"
+    kind = await page.evaluate(f"{probe}.then((answer) => answer.type)")
+    assert kind == "opaqueredirect", "the session is over"
+    await expect(shown).to_have_value(re.compile("^gwl_"))
+    assert set(asked) == {""}, "no region is fetched"
+
+
+async def test_what_was_typed_stays_when_the_keyboard_goes_on_to_the_button(make_office: MakeOffice) -> None:
+    office = await make_office(f"{QUIET}[policy]\napproval_over = 1\n")
+    office.expected = (LEFT_EARLY,)
+    gateway = office.gateway
+    await gateway.lines_up(2)
+    people = [{"to": f"+9990100000{i}"} for i in range(2)]
+
+    async def asks(name: str) -> None:
+        body = {"text": "No school today.", "name": name, "recipients": people, "allow_duplicates": True}
+        assert (await gateway.call("POST", "/api/v1/batches", body)).status == 202
+
+    await asks("Snow")
+    head = (await gateway.call("POST", "/api/v1/keys", {"name": "Head", "scopes": ["*"]})).json
+    page = await office.page("/approvals", key=head["key"])
+    await settled(page)
+    snow = page.get_by_role("article", name="Snow")
+    await snow.get_by_label("Note").fill("It snows")
+    asked = asked_for(page)
+    await asks("Storm")
+    await page.keyboard.press("Tab")
+    await expect(snow.get_by_role("button", name="Approve 2 messages")).to_be_focused()
+    await until(lambda: "counts" in asked, "the page follows")
+    await expect(snow.get_by_label("Note")).to_have_value("It snows")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(re.compile("/batches/"))
+    await page.goto(f"{gateway.url}/approvals")
+    await expect(page.get_by_role("row", name=re.compile("It snows"))).to_be_visible()
+    await expect(page.get_by_role("article", name="Storm")).to_be_visible()
+
+
+async def test_a_box_that_was_scrolled_stays_so_when_its_region_is_exchanged(office: Office) -> None:
+    await office.gateway.lines_up(2)
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    message = await office.gateway.send("+99900000001", "x", send_at=soon.isoformat(), tags={"class": "5B"})
+    page = await office.page(f"/messages/{message}")
+    await settled(page)
+    await page.get_by_text("As the API says it").click()
+    box = page.locator("#json")
+    await box.evaluate(
+        "(box) => { box.style.maxHeight = '5rem'; box.scrollTop = 40; box.dataset.before = ''; }"
+    )
+    moved = await office.gateway.call("PATCH", f"/api/v1/messages/{message}", {"valid_for_s": 7200})
+    assert moved.status == 200, moved.json
+    await exchanged(box)
+    await box.evaluate("(box) => { box.style.maxHeight = '5rem'; }")
+    assert await box.evaluate("(box) => box.scrollTop") > 0

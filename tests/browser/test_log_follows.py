@@ -6,6 +6,7 @@ import re
 
 from playwright.async_api import expect
 
+from tests.harness.gateway_process import until
 from tests.harness.office import MakeOffice, axe_finds_nothing, needs_chromium, no_sideways_scroll, settled
 
 pytestmark = needs_chromium
@@ -41,12 +42,16 @@ async def test_the_log_of_a_device_follows_pauses_and_goes_on(make_office: MakeO
     await axe_finds_nothing(page)
     await office.shot(page, "device-log-320", whole=True)
 
+    asked_for: list[str] = []
+    page.on("request", lambda request: asked_for.append(request.headers.get("x-regions", "")))
     beside = await office.page(f"/devices/{device}")
     await gateway.lines_up(2)
     await restart()
     await expect(beside.get_by_role("region", name="Log").get_by_text("modem.restart_asked")).to_have_count(2)
     await office.shot(beside, "device-log", whole=True)
-    await page.wait_for_timeout(4_000)
+    # What the restart told has reached this page too, and it did not ask for its log.
+    await until(lambda: any("device" in regions.split(",") for regions in asked_for), "the page follows")
+    assert not any("log" in regions.split(",") for regions in asked_for)
     await expect(asked).to_have_count(1)
 
     await log.get_by_role("link", name="Go on").click()

@@ -142,6 +142,12 @@ async def test_CNT_2_texts_that_expire_while_their_batch_is_held_are_told_by_no_
     await w.store.tick()
     assert (await w.store.batches.one(LIVE, batch_id)).state == end
     assert await told(w) == ["failed"] * PEOPLE
+    page = await w.store.notifications.page(LIVE, NotificationFilter(), 100, None)
+    said = {
+        attempt.error.title for each in page.items for attempt in each.attempts if attempt.error is not None
+    }
+    assert ("The batch was taken back" in said) is (end == "cancelled")
+    assert ("Nobody released the text" in said) is (end != "cancelled")
     due = await w.store.notifications.due("email", 100)
     assert (due.work, due.next_at_ms) == ((), None), "nothing is due for ever"
 

@@ -11,19 +11,11 @@ from dataclasses import replace
 import pytest
 
 from device_bridge.errors import EncodeError
-from gateway.message import Message, MessageState
 from gateway.preparation import prepare, segmentation_of
 from gateway.store.rows import PriorPart, Work
+from tests.peers.one_message import MESSAGE
 from tests.peers.store_world import START_MS, THREE_PARTS
 
-MESSAGE = Message(
-    id="m", tenant="default", key_id="k", state=MessageState.QUEUED, to="+447700900123", text="hello", octets=None,
-    port=None, encoding="auto", coding="gsm7", parts=1, parts_sent=0, parts_delivered=0, parts_in_doubt=0,
-    route="pool:default", line=None, pool="default", sender=None, sandbox=False, priority=0,
-    purpose="transactional", reference=None, batch_id=None, tags={}, delivery_report=True, flash=False,
-    on_doubt="hold", warnings=(), held_reason=None, attempts=0, error=None, created_at_ms=START_MS,
-    send_at_ms=None, due_at_ms=None, expires_at_ms=START_MS + 3_600_000, sent_at_ms=None, delivered_at_ms=None,
-)  # fmt: skip
 FIRST = Work(MESSAGE, 1, 1, None, (), None, resend_after_doubt=False)
 LONG = replace(FIRST, message=replace(MESSAGE, text=THREE_PARTS, parts=3))
 

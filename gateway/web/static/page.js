@@ -123,9 +123,12 @@ function busy(region) {
   if (!region) return false;
   const field = document.activeElement;
   const writes = field && region.contains(field) && /^(INPUT|TEXTAREA|SELECT)$/.test(field.tagName);
+  // What was typed and not sent yet stands nowhere else.
+  const fields = region.querySelectorAll("input:not([type=hidden]):not([type=checkbox]):not([type=radio]), textarea");
+  const typed = [...fields].some((each) => each.value !== each.defaultValue);
   const selection = getSelection();
   const selects = selection && !selection.isCollapsed && region.contains(selection.anchorNode);
-  return writes || selects || region.querySelector("button:active, a:active");
+  return writes || typed || selects || region.querySelector("button:active, a:active");
 }
 
 // What an element does: by it that is found again which has the keyboard. Figures in its words may have changed.
@@ -140,6 +143,8 @@ function replace(old, fresh) {
   for (const each of fresh.querySelectorAll("details[id]")) if (open.has(each.id)) each.open = true;
   const ticked = new Set([...old.querySelectorAll("input[type=checkbox]:checked")].map((each) => each.value));
   for (const each of fresh.querySelectorAll("input[type=checkbox]")) if (ticked.has(each.value)) each.checked = true;
+  const scrolled = [...old.querySelectorAll("[id]")].filter((each) => each.scrollTop || each.scrollLeft)
+    .map((each) => [each.id, each.scrollLeft, each.scrollTop]);
   const focused = old.contains(document.activeElement) ? document.activeElement : null;
   const does = focused && deed(focused);
   const equals = (region) => [...region.querySelectorAll(focused.localName)].filter((each) => deed(each) === does);
@@ -147,6 +152,7 @@ function replace(old, fresh) {
   showTimes(fresh);
   prepare(fresh);
   old.replaceWith(fresh);
+  for (const [id, left, top] of scrolled) byId(id)?.scrollTo(left, top);
   if (!focused) return;
   equals(fresh)[nth]?.focus({preventScroll: true});
   if (fresh.contains(document.activeElement)) return;

@@ -194,7 +194,7 @@ async def test_a_conversation_is_saved_whole_as_a_file_and_the_trail_names_nobod
     saved = await visitor.get(where)
     rows = list(csv.DictReader(io.StringIO(saved.html.removeprefix("\ufeff"))))
     said = [(row["direction"], row["text"]) for row in rows]
-    assert said == [("outbound", "Until six."), *(("inbound", f"'=question {n}") for n in (2, 1, 0))]
+    assert said == [("out", "Until six."), *(("in", f"'=question {n}") for n in (2, 1, 0))]
     assert {row["number"] for row in rows} == {ANN}
     newest = (await server.store.audit.page(LIVE, AuditFilter(), 1, None)).items[0]
     assert (newest.deed.action, newest.deed.target) == ("conversation.exported", "")

@@ -57,7 +57,9 @@ async def test_a_form_in_another_charset_than_utf_8_is_415_and_no_octet_of_it_is
     assert await status_of(server, same) == 403
 
 
-async def test_half_of_a_surrogate_pair_in_a_form_is_a_wrong_key_and_counts_as_one(server: Server) -> None:
+async def test_octets_of_half_a_surrogate_pair_in_a_form_are_a_wrong_key_and_count_as_one(
+    server: Server,
+) -> None:
     half = request(b"POST /sign-in", FORM, body=b"secret=%ED%A0%80" + b"a" * 60)
     assert [await status_of(server, half) for _ in range(11)] == [403] * 10 + [429]
 

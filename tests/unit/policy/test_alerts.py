@@ -216,6 +216,14 @@ def test_the_alert_about_a_line_that_a_person_pauses_ends_and_says_so(down: Read
     assert end(down, paused) == "Over: line Shop is paused"
 
 
+def test_the_budget_of_a_line_that_a_person_paused_alerts_nobody() -> None:
+    full = Readings(budgets=(BudgetReading("line:a", "Shop", "day", 100, line="a"),))
+    paused = replace(full, lines=(LineReading("a", "Shop", paused=True),))
+    assert kinds(full) == ["budget_used"]
+    assert kinds(paused) == []
+    assert end(full, paused) == "Over: line Shop is paused"
+
+
 def test_a_rate_that_too_few_reports_speak_of_now_stands_on_and_is_not_repeated() -> None:
     bad = Readings(delivered=2, undelivered=30)
     assert end(bad, Readings(delivered=0, undelivered=5)) is None
