@@ -16,6 +16,7 @@ import structlog
 
 from gateway.clock import Clock
 from gateway.store.protocol import StoreUnavailable
+from gateway.surely import write_surely
 
 log = structlog.get_logger(__name__)
 
@@ -44,11 +45,13 @@ E = TypeVar("E", bound=Errand)
 
 @dataclass(frozen=True, slots=True)
 class EventNames:
-    """What the log calls it: nothing can be read from the store, one piece waits for it, one piece met a defect."""
+    """What the log calls it: nothing can be read from the store, one piece waits for it, one piece met a defect, what
+    came of one cannot be written down yet."""
 
     store_away: str
     waits: str
     failed: str
+    outcome_waits: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,20 @@ class ErrandKind(Generic[E]):
     carry: Callable[[E], Awaitable[None]]
     events: EventNames
     fields: Callable[[E], Mapping[str, str]]
+
+
+async def write_outcome(
+    write: Callable[[], Awaitable[object]], events: EventNames, fields: Mapping[str, str]
+) -> None:
+    """Write down what came of a try, however long the store is away.
+
+    What forgot an end would do the work again; what forgot a refusal would wait for the next start.
+    """
+
+    def waits(reason: str) -> None:
+        log.warning(events.outcome_waits, **fields, reason=reason)
+
+    await write_surely(write, STORE_RETRY_S, waits)
 
 
 class Errands(Generic[E]):

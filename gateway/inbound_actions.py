@@ -8,7 +8,7 @@ Source: rules OPT-6; W2 (the same order as on air); Standard Webhooks 1.0.0 (sam
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
@@ -21,7 +21,7 @@ from gateway.channels.address import is_reserved
 from gateway.channels.letter import TAKEN_BACK, Letter, Outlet, Sent, Unknown
 from gateway.clock import Clock
 from gateway.draft import Caller, MessageDraft
-from gateway.errands import STORE_RETRY_S, ErrandKind, Errands, EventNames
+from gateway.errands import ErrandKind, Errands, EventNames, write_outcome
 from gateway.errors import GatewayError
 from gateway.policy.placeholders import PlaceholderError, parse
 from gateway.representation import inbound_json, rfc3339
@@ -29,7 +29,6 @@ from gateway.store.inbound_effects import ANSWER_WITHIN_MS, answer_values
 from gateway.store.inbound_rows import LANES, ActionDetail, DueAction, Finished, InboundLane, NewAction
 from gateway.store.protocol import NotFound, Store, StoreUnavailable
 from gateway.store.rows import Event, IdempotencyKey, View
-from gateway.surely import write_surely
 from gateway.webhooks.body import body_of
 from gateway.webhooks.post import Poster
 from gateway.webhooks.schedule import GONE, Answer
@@ -49,6 +48,7 @@ EVENTS = EventNames(
     store_away="inbound.actions_wait_for_store",
     waits="inbound.action_waits_for_store",
     failed="inbound.action_failed",
+    outcome_waits="inbound.outcome_waits",
 )
 PARTS_MAX = 255
 REPLY_CHARACTERS_MAX = 1_600
@@ -134,19 +134,8 @@ class InboundActionLoop:
             await self._finish(action, Finished("failed", "too_late"))
 
     async def _finish(self, action: DueAction, finished: Finished) -> None:
-        await self._write_surely(action, lambda: self._room.finish(action, finished))
+        await write_outcome(lambda: self._room.finish(action, finished), EVENTS, _fields(action))
         _log(action, finished)
-
-    async def _write_surely(self, action: DueAction, write: Callable[[], Awaitable[None]]) -> None:
-        """Write down what came of a try, however long the store is away.
-
-        What forgot an end would do the work again; what forgot a refusal would wait for the next start.
-        """
-
-        def waits(reason: str) -> None:
-            log.warning("inbound.outcome_waits", action_id=action.id, reason=reason)
-
-        await write_surely(write, STORE_RETRY_S, waits)
 
     async def _later(self, lane: InboundLane, action: DueAction, reason: str) -> None:
         waits = RETRY_S[lane]
@@ -156,7 +145,7 @@ class InboundActionLoop:
         wait_s = waits[min(action.attempts, len(waits) - 1)]
         log.info("inbound.action_again", action_id=action.id, kind=action.kind, reason=reason, wait_s=wait_s)
         due_at_ms = self._clock.now_ms() + wait_s * 1000
-        await self._write_surely(action, lambda: self._room.later(action, reason, due_at_ms))
+        await write_outcome(lambda: self._room.later(action, reason, due_at_ms), EVENTS, _fields(action))
 
     # ------------------------------------------------------------------ texts
 

@@ -17,7 +17,7 @@ from gateway.admission import Admission
 from gateway.channels.letter import TAKEN_BACK, Letter, NotAccepted, Outcome, Outlet, Sent
 from gateway.clock import Clock
 from gateway.draft import VALID_MAX_S, VALID_MIN_S, Caller, MessageDraft
-from gateway.errands import STORE_RETRY_S, ErrandKind, Errands, EventNames
+from gateway.errands import STORE_RETRY_S, ErrandKind, Errands, EventNames, write_outcome
 from gateway.errors import GatewayError
 from gateway.ids import new_id
 from gateway.lifecycle import Conflict, Happening
@@ -37,7 +37,6 @@ from gateway.store.notification_fate import error_of
 from gateway.store.notification_rows import Due, Sender, Tried
 from gateway.store.protocol import NotFound, Store, StoreUnavailable
 from gateway.store.rows import IdempotencyKey, View
-from gateway.surely import write_surely
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +46,7 @@ EVENTS = EventNames(
     store_away="notifications.wait_for_store",
     waits="notification.waits_for_store",
     failed="notification.failed",
+    outcome_waits="notification.outcome_waits",
 )
 FOLLOW_PAUSE_S = 0.05
 """Between two looks at what became of texts: a busy line moves hundreds a second, one read takes them all."""
@@ -106,13 +106,8 @@ class NotificationLoop:
             await self._letter(due)
 
     async def _settle(self, due: Due, attempt_id: str, verdict: Verdict, detail: str | None = None) -> None:
-        """Write an outcome down, however long the store is away: forgetting it would leave doubt."""
-
-        def waits(reason: str) -> None:
-            log.warning("notification.outcome_waits", notification_id=due.id, reason=reason)
-
         tried = Tried(detail)
-        await write_surely(lambda: self._room.settle(due, attempt_id, verdict, tried), STORE_RETRY_S, waits)
+        await write_outcome(lambda: self._room.settle(due, attempt_id, verdict, tried), EVENTS, _fields(due))
 
     # ------------------------------------------------------------------ a letter
 

@@ -6,6 +6,7 @@ Source: SmsUsageMonitor of the platform: 30 parts in 60 s, both settings read on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
@@ -22,6 +23,8 @@ RAISED_PARTS: Final = 200
 """Parts in the raised window of 60 s: more than two SIMs can send, few enough that a mistake is stopped."""
 
 RAISED_INTERVAL_MS: Final = 60_000  # written too: older trees have 30 minutes
+_RAISED: Final = ((COUNT_KEY, RAISED_PARTS), (INTERVAL_KEY, RAISED_INTERVAL_MS))
+UNSET: Final = "null"  # as `settings get` writes it
 _UPTIME_SLACK_MS: Final = (
     30_000  # reading the uptime takes time, and the host's clock is corrected now and then
 )
@@ -43,6 +46,33 @@ async def limit(phone: Handset, *, change: bool) -> Step:
     if in_force:
         return Step("limit", "ok", said if count or interval else f"{said} (the platform's own)")
     return await _restart(phone, said, change=change)
+
+
+async def put_back(phone: Handset, before: Iterable[str | None], untouched: str) -> Step:
+    """Put the limit back where it still is as we raised it.
+
+    Args:
+        phone: Whose limit it is.
+        before: Count and interval as they were, ``UNSET`` for none; None: that one was not ours.
+        untouched: What to say when nothing was to be put back.
+
+    Raises:
+        AdbError: the phone cannot be talked to.
+
+    On air: never
+    """
+    changed = False
+    for (key, ours), value in zip(_RAISED, before, strict=True):
+        if value is None or readings.setting(await phone.ask("settings", "get", "global", key)) != str(ours):
+            continue
+        back = ("delete", "global", key) if value == UNSET else ("put", "global", key, value)
+        result = await phone.change("settings", *back)
+        if failed(result):
+            return phone.refused("limit", result)
+        changed = True
+    if not changed:
+        return Step("limit", "skipped", untouched)
+    return Step("limit", "fixed", "as it was before", "It acts again after the phone is restarted")
 
 
 async def _restart(phone: Handset, said: str, *, change: bool) -> Step:

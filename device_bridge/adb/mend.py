@@ -17,18 +17,11 @@ from device_bridge.adb.background import OPS_SINCE, background, doze, op_mode
 from device_bridge.adb.contract import Step
 from device_bridge.adb.errors import Refused
 from device_bridge.adb.handset import Handset, failed
-from device_bridge.adb.limit import (
-    COUNT_KEY,
-    INTERVAL_KEY,
-    RAISED_INTERVAL_MS,
-    RAISED_PARTS,
-    limit,
-)
+from device_bridge.adb.limit import COUNT_KEY, INTERVAL_KEY, UNSET, limit, put_back
 
 DECLINED: Final = "declined"
 """Name in the ledger: steps that a person took back, separated by blanks; nothing does them by itself."""
 
-_UNSET: Final = "null"  # as `settings get` writes it
 _STEPS: Final = {"grants": grants, "doze": doze, "background": background, "limit": limit}
 MENDABLE: Final = frozenset(_STEPS)
 
@@ -103,7 +96,7 @@ async def _decline(phone: Handset, name: str, *, declined: bool) -> None:
 
 
 async def _setting(phone: Handset, key: str) -> str:
-    return readings.setting(await phone.ask("settings", "get", "global", key)) or _UNSET
+    return readings.setting(await phone.ask("settings", "get", "global", key)) or UNSET
 
 
 # ------------------------------------------------------------------ back
@@ -139,19 +132,7 @@ async def _background(phone: Handset, was: str) -> Step:
 
 
 async def _limit(phone: Handset, was: str) -> Step:
-    ours = (str(RAISED_PARTS), str(RAISED_INTERVAL_MS))
-    changed = False
-    for key, mine, value in zip((COUNT_KEY, INTERVAL_KEY), ours, was.split(), strict=True):
-        if await _setting(phone, key) != mine:
-            continue
-        back = ("delete", "global", key) if value == _UNSET else ("put", "global", key, value)
-        result = await phone.change("settings", *back)
-        if failed(result):
-            return phone.refused("limit", result)
-        changed = True
-    if not changed:
-        return Step("limit", "skipped", "somebody has set it since, so it was left")
-    return Step("limit", "fixed", "as it was before", "It acts again after the phone is restarted")
+    return await put_back(phone, was.split(), "somebody has set it since, so it was left")
 
 
 _BACK: Final[dict[str, Callable[[Handset, str], Awaitable[Step]]]] = {

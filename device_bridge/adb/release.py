@@ -13,7 +13,7 @@ from device_bridge.adb.background import OPS_SINCE
 from device_bridge.adb.contract import Step
 from device_bridge.adb.errors import AdbError, Refused
 from device_bridge.adb.handset import Handset, failed, step_of_error
-from device_bridge.adb.limit import COUNT_KEY, INTERVAL_KEY, RAISED_INTERVAL_MS, RAISED_PARTS
+from device_bridge.adb.limit import put_back
 from device_bridge.adb.mend import DECLINED
 
 LEDGER: Final = (
@@ -64,22 +64,8 @@ async def release(phone: Handset, *, remove_app: bool) -> tuple[Step, ...]:
 
 
 async def _limit(phone: Handset) -> Step:
-    changed = False
-    for name, key, ours in (
-        ("limit_count", COUNT_KEY, RAISED_PARTS),
-        ("limit_interval", INTERVAL_KEY, RAISED_INTERVAL_MS),
-    ):
-        before = await phone.recall(name)
-        if before is None or (await phone.ask("settings", "get", "global", key)).strip() != str(ours):
-            continue
-        back = ("delete", "global", key) if before == "null" else ("put", "global", key, before)
-        result = await phone.change("settings", *back)
-        if failed(result):
-            return phone.refused("limit", result)
-        changed = True
-    if not changed:
-        return Step("limit", "skipped", "it was not changed")
-    return Step("limit", "fixed", "as it was before", "It acts again after the phone is restarted")
+    before = [await phone.recall(name) for name in ("limit_count", "limit_interval")]
+    return await put_back(phone, before, "it was not changed")
 
 
 async def _reverse(phone: Handset) -> Step:

@@ -7,7 +7,7 @@ Source: W2 (the same order as on air); Standard Webhooks 1.0.0 (same id on every
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -17,13 +17,12 @@ from gateway.channels.apprise_outlet import AppriseOutlet
 from gateway.channels.letter import TAKEN_BACK, Letter, Outlet, Sent, Unknown
 from gateway.clock import Clock
 from gateway.draft import Caller, MessageDraft
-from gateway.errands import STORE_RETRY_S, ErrandKind, Errands, EventNames
+from gateway.errands import ErrandKind, Errands, EventNames, write_outcome
 from gateway.errors import GatewayError
 from gateway.policy.number import SANDBOX_PREFIX
 from gateway.store.alert_rows import OWN_KEY, DueLetter, Ended, LetterContent, Way
 from gateway.store.protocol import Store, StoreUnavailable
 from gateway.store.rows import Event, IdempotencyKey, LineRow
-from gateway.surely import write_surely
 from gateway.webhooks.body import body_of
 from gateway.webhooks.post import Poster
 from gateway.webhooks.schedule import GONE
@@ -44,7 +43,10 @@ RETRY_S: Mapping[Way, tuple[int, ...]] = {
 PRIORITY = 9
 TEXT_VALID_MIN_S = 60
 EVENTS = EventNames(
-    store_away="letters.wait_for_store", waits="letter.waits_for_store", failed="letter.failed"
+    store_away="letters.wait_for_store",
+    waits="letter.waits_for_store",
+    failed="letter.failed",
+    outcome_waits="letter.outcome_waits",
 )
 
 _NOT_NOW = frozenset({"queue_full", "no_line_available", "quota_exhausted", "recipient_limit"})
@@ -104,19 +106,8 @@ class LetterCarrier:
             await self._hand_over(letter, content)
 
     async def _end(self, letter: DueLetter, ended: Ended) -> None:
-        await self._write_surely(letter, lambda: self._room.end(letter, ended))
+        await write_outcome(lambda: self._room.end(letter, ended), EVENTS, _fields(letter))
         _log(letter, ended)
-
-    async def _write_surely(self, letter: DueLetter, write: Callable[[], Awaitable[None]]) -> None:
-        """Write down what came of a try, however long the store is away.
-
-        What forgot an end would do the work again; what forgot a refusal would wait for the next start.
-        """
-
-        def waits(reason: str) -> None:
-            log.warning("letter.outcome_waits", letter_id=letter.id, reason=reason)
-
-        await write_surely(write, STORE_RETRY_S, waits)
 
     async def _later(self, letter: DueLetter, reason: str) -> None:
         waits = RETRY_S[letter.way]
@@ -126,7 +117,7 @@ class LetterCarrier:
         wait_s = waits[min(letter.attempts, len(waits) - 1)]
         log.info("letter.again", letter_id=letter.id, way=letter.way, reason=reason, wait_s=wait_s)
         due_at_ms = self._clock.now_ms() + wait_s * 1000
-        await self._write_surely(letter, lambda: self._room.later(letter, reason, due_at_ms))
+        await write_outcome(lambda: self._room.later(letter, reason, due_at_ms), EVENTS, _fields(letter))
 
     # ------------------------------------------------------------------ by SMS
 

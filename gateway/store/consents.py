@@ -29,7 +29,7 @@ from gateway.store.people_rows import (
 from gateway.store.rows import Page, View
 from gateway.store.transaction import Row, Tx
 from gateway.store.units import Units
-from gateway.store.viewing import page_of, viewed
+from gateway.store.viewing import page_of, viewed, within
 
 ANNOUNCED_BEFORE_MS = 30 * 86_400_000
 """``consent.expiring`` comes this long before the end (rules CON-2): time to ask people again."""
@@ -150,7 +150,7 @@ def consent(tx: Tx, view: View, consent_id: str) -> ConsentRow:
 def consents(tx: Tx, view: View, where: ConsentFilter, page: tuple[int, str | None]) -> Page[ConsentRow]:
     """List records newest first; ``page`` is (limit, id to continue after)."""
     limit, after = page
-    conditions: list[str] = []
+    conditions = within(view, after)
     values: dict[str, Any] = {"tenant": view.tenant, "limit": limit + 1, "after": after}
     if where.number is not None:
         conditions.append("where_consent_number")
@@ -158,10 +158,6 @@ def consents(tx: Tx, view: View, where: ConsentFilter, page: tuple[int, str | No
     if where.purpose is not None:
         conditions.append("where_consent_purpose")
         values["purpose"] = where.purpose
-    if view.sandbox_only:
-        conditions.append("where_sandbox")
-    if after is not None:
-        conditions.append("where_after")
     rows = tx.composed("consents_select", conditions, "people_order", values)
     return page_of(rows, limit, lambda row: _load(tx, row))
 

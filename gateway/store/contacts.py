@@ -21,7 +21,7 @@ from gateway.store.subjects import known_subject_of, subject_of
 from gateway.store.suppressions import is_suppressed
 from gateway.store.transaction import Row, Tx
 from gateway.store.units import Units
-from gateway.store.viewing import viewed
+from gateway.store.viewing import viewed, within
 
 _SCANNED_ROWS = 500
 """Cards opened at a time when words are looked for."""
@@ -212,7 +212,7 @@ def contacts(tx: Tx, view: View, where: ContactFilter, page: tuple[int, str | No
 
 def _rows(tx: Tx, view: View, where: ContactFilter, page: tuple[int, str | None]) -> list[Row]:
     limit, after = page
-    conditions: list[str] = []
+    conditions = within(view, after)
     values: dict[str, Any] = {"tenant": view.tenant, "limit": limit, "after": after}
     if where.group_id is not None:
         conditions.append("where_contact_in_group")
@@ -220,10 +220,6 @@ def _rows(tx: Tx, view: View, where: ContactFilter, page: tuple[int, str | None]
     if where.number is not None:
         conditions.append("where_contact_number")
         values["number"] = where.number
-    if view.sandbox_only:
-        conditions.append("where_sandbox")
-    if after is not None:
-        conditions.append("where_after")
     return tx.composed("contacts_select", conditions, "people_order", values)
 
 

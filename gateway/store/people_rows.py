@@ -112,10 +112,6 @@ class Proof:
     file_sha256: str | None = None
     collected_by: str | None = None
 
-    def says_nothing(self) -> bool:
-        """Say whether no field holds anything."""
-        return not (self.text or self.url or self.file_sha256 or self.collected_by)
-
 
 @dataclass(frozen=True, slots=True)
 class NewConsent:

@@ -31,7 +31,7 @@ from gateway.store.subjects import known_subject_of, peppered, subject_of
 from gateway.store.suspected import settle, suspected
 from gateway.store.transaction import Row, Tx
 from gateway.store.units import Units
-from gateway.store.viewing import page_of, viewed
+from gateway.store.viewing import page_of, viewed, within
 
 _WEIGHT = {
     "keyword": 0,
@@ -208,17 +208,13 @@ def suppressions(
 ) -> Page[SuppressionRow]:
     """List wishes newest first; ``page`` is (limit, id to continue after)."""
     limit, after = page
-    conditions: list[str] = []
+    conditions = within(view, after)
     values: dict[str, Any] = {"tenant": view.tenant, "limit": limit + 1, "after": after}
     if where.number is not None:
         values["subject"] = known_subject_of(tx, where.number)
         conditions.append("where_suppressed_subject")
     if where.active is not None:
         conditions.append("where_suppression_active" if where.active else "where_suppression_lifted")
-    if view.sandbox_only:
-        conditions.append("where_sandbox")
-    if after is not None:
-        conditions.append("where_after")
     rows = tx.composed("suppressions_select", conditions, "people_order", values)
     return page_of(rows, limit, lambda row: _load(tx, row))
 

@@ -24,6 +24,12 @@ def viewed(tx: Tx, view: View, query: str, row_id: str) -> Row:
     return row
 
 
+def within(view: View, after: str | None) -> list[str]:
+    """Name the conditions of a composed list that keep it to what a viewer may see, and continue it after a row."""
+    sandbox = ["where_sandbox"] if view.sandbox_only else []
+    return sandbox if after is None else [*sandbox, "where_after"]
+
+
 def page_of(rows: Sequence[Row], limit: int, load: Callable[[Row], T], cursor: str = "id") -> Page[T]:
     """Load a page from rows that were read with ``limit + 1``; ``cursor`` names the column to continue after."""
     shown = rows[:limit]

@@ -21,7 +21,9 @@ from gateway.surely import write_surely
 from tests.peers.store_world import START_MS, HandClock
 
 PATIENCE_S = 20.0
-EVENTS = EventNames(store_away="work.waits", waits="piece.waits", failed="piece.failed")
+EVENTS = EventNames(
+    store_away="work.waits", waits="piece.waits", failed="piece.failed", outcome_waits="piece.outcome_waits"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,9 +60,6 @@ VALUES (:batch_id, :tenant, :number, :row, :code, :detail)
 -- name: batch_rejected_page
 SELECT * FROM batch_rejected WHERE batch_id = :batch_id AND number > :after ORDER BY number LIMIT :limit
 
--- name: batch_rejected_codes
-SELECT code, count(*) AS n FROM batch_rejected WHERE batch_id = :batch_id GROUP BY code
-
 -- name: batch_sample
 SELECT * FROM message WHERE tenant = :tenant AND batch_id = :batch_id ORDER BY parts DESC, id LIMIT :limit
 
@@ -102,9 +99,6 @@ DELETE FROM lane WHERE batch_id = :batch_id
 
 -- name: batch_rejected_discard
 DELETE FROM batch_rejected WHERE batch_id = :batch_id
-
--- name: batch_counts_discard
-DELETE FROM batch_count WHERE batch_id = :batch_id
 
 -- name: batch_discard
 DELETE FROM batch WHERE id = :batch_id AND state = 'receiving'
